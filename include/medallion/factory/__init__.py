@@ -1,0 +1,1 @@
+"""Job definitions to Airflow DAGs. Runs at parse time and, for operators, on the worker."""

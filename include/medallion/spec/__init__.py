@@ -1,0 +1,1 @@
+"""Job JSON, asset bundles, references and Quartz expressions. Pure: neither Airflow nor Spark."""

@@ -1,0 +1,1 @@
+"""What starts a run: timetables and asset watchers. Runs in the scheduler and the triggerer."""
