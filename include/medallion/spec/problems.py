@@ -43,7 +43,12 @@ class Problem:
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
-        parts = [f"{place}: " if place else "", f"{self.severity}: ", f"{self.path}: " if self.path else "", self.message]
+        parts = [
+            f"{place}: " if place else "",
+            f"{self.severity}: ",
+            f"{self.path}: " if self.path else "",
+            self.message,
+        ]
         return "".join(parts) + (f" ({self.hint})" if self.hint else "")
 
     def as_json(self) -> dict[str, object]:

@@ -1,0 +1,131 @@
+"""Places in the files that the user wrote: the protocol, and the one for JSON. Runs where source.py runs; pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+JsonPath = tuple[str | int, ...]
+"""Steps from the root of a document: keys of objects and indexes of lists."""
+
+Place = tuple[Path | None, int, int]
+"""File, 1-based line, 1-based column."""
+
+
+class Positions(Protocol):
+    """Where the parts of a document stand in the files that the user wrote. JSON and bundles each have one."""
+
+    def find(self, path: JsonPath, *, key: bool = False) -> Place | None:
+        """The place of the value at `path`, or of the key that names it; None when it is unknown."""
+        ...
+
+
+def format_path(path: Sequence[str | int]) -> str:
+    """A JSON path as people read it: `$.tasks[3].tags["a b"]`."""
+    parts = ["$"]
+    for step in path:
+        if isinstance(step, int):
+            parts.append(f"[{step}]")
+        elif re.fullmatch(r"\w[\w-]*", step):
+            parts.append(f".{step}")
+        else:
+            parts.append(f"[{json.dumps(step, ensure_ascii=True)}]")
+    return "".join(parts)
+
+
+def locate(positions: Positions | None, path: JsonPath, *, key: bool = False) -> Place | None:
+    """The place of `path`, or of the nearest part around it that is known."""
+    if positions is None:
+        return None
+    found = positions.find(path, key=key)
+    while found is None and path:
+        path = path[:-1]
+        found = positions.find(path)
+    return found
+
+
+PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+
+
+class JsonPositions:
+    """Places in one JSON text that has been read without error.
+
+    :param text: the text; it is scanned at the first question.
+    :param file: the file it came from.
+    """
+
+    def __init__(self, text: str, file: Path | None = None) -> None:
+        self.text = text
+        self.file = file
+
+    def find(self, path: JsonPath, *, key: bool = False) -> Place | None:
+        """The place of a value, or of its key. A duplicate key counts at its last place, as the parser reads it."""
+        offsets = self._offsets.get(path)
+        if offsets is None:
+            return None
+        offset = offsets[0] if key else offsets[1]
+        return (self.file, *self.line_and_column(offset))
+
+    @property
+    def duplicates(self) -> list[tuple[JsonPath, int, int]]:
+        """Every repeated key: its path, line and column."""
+        self._offsets  # noqa: B018 - the scan fills the list
+        return [(path, *self.line_and_column(offset)) for path, offset in self._duplicates]
+
+    def line_and_column(self, offset: int) -> tuple[int, int]:
+        """1-based line and column, in characters, of an offset."""
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self.text))]
+
+    @cached_property
+    def _offsets(self) -> dict[JsonPath, tuple[int, int]]:
+        self._duplicates: list[tuple[JsonPath, int]] = []
+        offsets: dict[JsonPath, tuple[int, int]] = {}
+        for path, key_offset, value_offset in scan(self.text):
+            if path in offsets:
+                self._duplicates.append((path, key_offset))
+                offsets = {known: at for known, at in offsets.items() if known[: len(path)] != path}
+            offsets[path] = (key_offset, value_offset)
+        return offsets
+
+
+def scan(text: str) -> Iterator[tuple[JsonPath, int, int]]:
+    """Path, offset of the key and offset of the value, for each value of a valid JSON text, in text order.
+
+    A value without a key (the root, an element of a list) has its own offset as the key's.
+    """
+    path: list[str | int] = []
+    containers: list[str] = []
+    key_offset: int | None = None
+    expects_key = False
+    for match in PART.finditer(text):
+        part, offset = match.group(), match.start()
+        if part in "}]":
+            containers.pop()
+            path.pop()
+            expects_key = False
+        elif part == ",":
+            expects_key = containers[-1] == "{"
+            if not expects_key:
+                path[-1] = int(path[-1]) + 1
+        elif part == ":":
+            expects_key = False
+        elif expects_key:
+            path[-1], key_offset = json.loads(part), offset
+        else:
+            opens = part in "{["
+            yield tuple(path), offset if key_offset is None else key_offset, offset
+            key_offset = None
+            if opens:
+                containers.append(part)
+                path.append("" if part == "{" else 0)
+                expects_key = part == "{"
