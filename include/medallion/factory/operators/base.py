@@ -1,0 +1,102 @@
+"""What all operators of a job's tasks share. Built at parse time, executed in the Airflow task process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from medallion.factory.attempt import Attempt
+from medallion.spec.run_if import Outcome, Verdict, judge
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from medallion.settings import Settings
+    from medallion.spec.definition import JobDefinition
+    from medallion.spec.job import Task
+
+OUTCOMES = {
+    "success": Outcome.SUCCESS,
+    "failed": Outcome.FAILED,
+    "skipped": Outcome.EXCLUDED,
+    "upstream_failed": Outcome.UPSTREAM_FAILED,
+}
+"""Airflow's states of a parent that has ended, as the Jobs API's."""
+
+
+class LakeflowOperator(BaseOperator):
+    """One task of a job.
+
+    :param definition: the job, with its origin.
+    :param task: the task's settings.
+    :param digest: digest of the whole job. It is the only field that Airflow serialises, so that any change of the job
+        makes a new DAG version. References such as `{{job.id}}` are never template fields: Jinja would try them.
+    :param judged: whether the task looks at its parents itself, because no trigger rule states its `run_if`.
+    """
+
+    template_fields = ("digest",)
+
+    def __init__(
+        self, *, definition: JobDefinition, task: Task, digest: str, judged: bool = False, **arguments: Any
+    ) -> None:
+        super().__init__(**arguments)
+        self.definition = definition
+        self.task = task
+        self.digest = digest
+        self.judged = judged
+
+    def attempt(self, context: Context) -> Attempt:
+        """This attempt's ids and places."""
+        return Attempt.of(
+            context, task_key=self.task.task_key, job_name=self.definition.job.name, job_id=self.definition.job_id
+        )
+
+    def leave_when_unmet(self, context: Context) -> None:
+        """Skip this task when its `run_if` says so. Only for rules whose unmet verdict is EXCLUDED."""
+        if self.judged and verdict(self.definition, self.task, context) is not Verdict.RUN:
+            raise AirflowSkipException(f"run_if {self.task.run_if}: not met, so the task is EXCLUDED")
+
+    def execute(self, context: Context) -> Any:  # noqa: ANN401  Airflow's own signature
+        """Judge the parents, then do the work."""
+        from medallion.settings import Settings
+
+        self.leave_when_unmet(context)
+        return self.work(context, self.attempt(context), Settings.load())
+
+    def work(self, context: Context, attempt: Attempt, settings: Settings) -> Any:  # noqa: ANN401
+        """What the task does; gives its return value."""
+        raise TypeError(f"{type(self).__name__} has no work")
+
+
+def verdict(definition: JobDefinition, task: Task, context: Context) -> Verdict:
+    """The verdict of the task's `run_if` over its parents' states in this run."""
+    parents = [edge.task_key for edge in task.depends_on or ()]
+    if not parents:
+        return Verdict.RUN
+    instance = context["ti"]
+    states: Mapping[str, Any] = instance.get_task_states(
+        dag_id=instance.dag_id, run_ids=[instance.run_id], task_ids=parents
+    )[instance.run_id]
+    disabled = {item.task_key for item in definition.job.tasks or () if item.disabled}
+    return judge(task.run_if or "ALL_SUCCESS", [outcome(key, states, disabled) for key in parents])
+
+
+def outcome(task_key: str, states: Mapping[str, Any], disabled: set[str]) -> Outcome:
+    """How a parent ended. Mapped tasks appear as `key_0`, `key_1`…; the worst of them counts."""
+    if task_key in disabled:
+        return Outcome.DISABLED
+    if task_key in states:
+        return OUTCOMES.get(str(states[task_key]), Outcome.FAILED)
+    parts = [OUTCOMES.get(str(state), Outcome.FAILED) for key, state in states.items() if belongs(key, task_key)]
+    for worst in (Outcome.FAILED, Outcome.UPSTREAM_FAILED, Outcome.SUCCESS):
+        if worst in parts:
+            return worst
+    return Outcome.EXCLUDED
+
+
+def belongs(name: str, task_key: str) -> bool:
+    """Whether `name` is an iteration of a mapped task."""
+    return name.startswith(f"{task_key}_") and name.removeprefix(f"{task_key}_").isdigit()

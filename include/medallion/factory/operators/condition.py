@@ -1,0 +1,77 @@
+"""If/else tasks. Executed in the Airflow task process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import SkipMixin
+from airflow.sdk.exceptions import AirflowFailException
+
+from medallion.errors import MedallionError
+from medallion.factory.operators.base import LakeflowOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from medallion.factory.attempt import Attempt
+    from medallion.settings import Settings
+
+
+def number(text: str) -> Decimal:
+    """An operand of an ordering operator as a number."""
+    try:
+        found = Decimal(text.strip())
+    except InvalidOperation:
+        raise MedallionError(f"operand {text!r} is not a number", hint="only EQUAL_TO and NOT_EQUAL compare text") from None
+    if found.is_nan():
+        raise MedallionError(f"operand {text!r} is not a number", hint="only EQUAL_TO and NOT_EQUAL compare text")
+    return found
+
+
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "EQUAL_TO": lambda left, right: left == right,
+    "NOT_EQUAL": lambda left, right: left != right,
+    "GREATER_THAN": lambda left, right: number(left) > number(right),
+    "GREATER_THAN_OR_EQUAL": lambda left, right: number(left) >= number(right),
+    "LESS_THAN": lambda left, right: number(left) < number(right),
+    "LESS_THAN_OR_EQUAL": lambda left, right: number(left) <= number(right),
+}
+"""Equality compares text ("12.0" is not "12"), order compares numbers (Databricks page "If/else task")."""
+
+
+class ConditionOperator(LakeflowOperator, SkipMixin):
+    """Compares two operands and leaves the tasks behind the other outcome out.
+
+    :param edges: task ids directly behind each outcome, `{"true": [...], "false": [...]}`.
+    """
+
+    ui_color = "#fff8e1"
+    inherits_from_skipmixin = True
+    """Without it Airflow runs an excluded task after a clear, though its edge was not taken."""
+
+    def __init__(self, *, edges: dict[str, list[str]], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.edges = edges
+
+    def work(self, context: Context, attempt: Attempt, settings: Settings) -> str:
+        """Decide; the outcome is `true` or `false`."""
+        from medallion.factory.scope import resolve_in
+
+        instance = context["ti"]
+        payload = self.task.payload
+        left, right = (resolve_in(context, self, attempt, side) for side in (payload.left, payload.right))
+        try:
+            outcome = "true" if OPERATORS[str(payload.op)](left, right) else "false"
+        except MedallionError as error:
+            raise AirflowFailException(f"task {self.task.task_key}: {error}") from None
+        self.log.info("%r %s %r is %s", left, payload.op, right, outcome)
+        # skip() ends the task by an exception, so what is kept is pushed before it.
+        for key, value in (("outcome", outcome), ("left", left), ("right", right), ("return_value", outcome)):
+            instance.xcom_push(key=key, value=value)
+        other = "false" if outcome == "true" else "true"
+        excluded = [key for key in self.edges[other] if key not in self.edges[outcome]]
+        if excluded:
+            self.skip(instance, [self.dag.get_task(key) for key in excluded])
+        return outcome

@@ -1,0 +1,36 @@
+"""Which tasks do not run because of `disabled: true`, their own or a parent's. Pure; runs at parse time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medallion.spec.job import Job
+
+BLOCKED_BY_ANY = frozenset({"ALL_SUCCESS", "ALL_FAILED"})
+"""Rules that one disabled parent makes impossible. The others need all parents disabled, ALL_DONE runs all the same."""
+
+
+def disabled_tasks(job: Job) -> frozenset[str]:
+    """Keys of the tasks that are disabled for a run (Databricks page "Disable tasks").
+
+    A child that only disabled parents block is disabled for that run too, and so on down. That is worked out here and
+    never written to the settings.
+    """
+    tasks = {task.task_key: task for task in job.tasks or ()}
+    found = {key for key, task in tasks.items() if task.disabled}
+    if not found:
+        return frozenset()
+    while True:
+        more = set()
+        for key, task in tasks.items():
+            parents = [edge.task_key for edge in task.depends_on or ()]
+            run_if = str(task.run_if or "ALL_SUCCESS")
+            off = [parent in found for parent in parents]
+            if key in found or not parents or run_if == "ALL_DONE":
+                continue
+            if any(off) if run_if in BLOCKED_BY_ANY else all(off):
+                more.add(key)
+        if not more:
+            return frozenset(found)
+        found |= more

@@ -1,0 +1,177 @@
+"""Schedules as Airflow timetables. Loaded by the dag processor, the scheduler and the API server through the plugin.
+
+A run's logical date is its fire time. Missed fires are not made up for (Databricks page "Run jobs on a schedule").
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from airflow.exceptions import AirflowTimetableInvalid
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
+from pendulum import DateTime, instance
+
+UNITS = {
+    "MINUTES": timedelta(minutes=1),
+    "HOURS": timedelta(hours=1),
+    "DAYS": timedelta(days=1),
+    "WEEKS": timedelta(weeks=1),
+}
+GRACE = timedelta(seconds=1)
+"""A fire that is this much in the past is still made: the scheduler's look is never exactly on time."""
+
+
+class LakeflowTimetable(Timetable):
+    """What the timetables share: manual runs, and the time to count from.
+
+    :param paused: the trigger's `pause_status`. A paused trigger fires nothing, and a run by hand is possible all the
+        same and does not resume it, so the DAG itself is not paused.
+    """
+
+    def __init__(self, *, paused: bool = False) -> None:
+        self.paused = paused
+
+    @property
+    def can_be_scheduled(self) -> bool:  # type: ignore[override]  # a class attribute in Airflow
+        """Whether the scheduler makes runs."""
+        return not self.paused
+
+    def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
+        """A run by hand covers the moment it starts."""
+        return DataInterval.exact(run_after)
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """The next run after the last one, never one that was missed."""
+        if self.paused:
+            return None
+        now = datetime.now(UTC)
+        after = now - GRACE
+        if last_automated_data_interval is not None:
+            after = max(after, last_automated_data_interval.end)
+        found = self.next_fire(after)
+        if found is None or (restriction.latest is not None and found > restriction.latest):
+            return None
+        return DagRunInfo.exact(instance(found))
+
+    def next_fire(self, after: datetime) -> datetime | None:
+        """The first fire strictly after `after`."""
+        raise AirflowTimetableInvalid(f"{type(self).__name__} has no fire times")
+
+    @property
+    def words(self) -> str:
+        """The schedule as a person reads it."""
+        return ""
+
+    @property
+    def summary(self) -> str:
+        """What the list of DAGs shows."""
+        return f"Paused: {self.words}" if self.paused else self.words
+
+    @property
+    def description(self) -> str:  # type: ignore[override]  # a class attribute in Airflow
+        """The longer text in the UI."""
+        return self.summary
+
+    @description.setter
+    def description(self, value: str) -> None:
+        """Airflow's base class sets it; the words are derived."""
+
+
+class QuartzTimetable(LakeflowTimetable):
+    """`schedule`: a Quartz expression in a Java time zone."""
+
+    def __init__(self, expression: str, timezone: str = "UTC", *, paused: bool = False) -> None:
+        super().__init__(paused=paused)
+        self.expression = expression
+        self.timezone = timezone
+
+    @property
+    def words(self) -> str:
+        """The expression with its zone."""
+        return f"{self.expression} ({self.timezone})"
+
+    def validate(self) -> None:
+        """Refuse what Quartz refuses, so that it shows as an import error."""
+        from medallion.spec.quartz import Quartz, QuartzError, clock_of
+
+        try:
+            Quartz.parse(self.expression)
+            clock_of(self.timezone)
+        except QuartzError as error:
+            raise AirflowTimetableInvalid(str(error)) from None
+
+    def next_fire(self, after: datetime) -> datetime | None:
+        """As Quartz itself answers."""
+        from medallion.spec.quartz import Quartz
+
+        return Quartz.parse(self.expression).next_after(after, self.timezone)
+
+    def serialize(self) -> dict[str, Any]:
+        """What the serialised DAG keeps."""
+        return {"expression": self.expression, "timezone": self.timezone, "paused": self.paused}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> QuartzTimetable:
+        """The timetable that `serialize` wrote."""
+        return cls(data["expression"], data["timezone"], paused=data["paused"])
+
+
+class PeriodicTimetable(LakeflowTimetable):
+    """`trigger.periodic`: every so many minutes, hours, days or weeks, counted from the epoch.
+
+    The service picks the phase (Databricks page "Run jobs on a schedule"); here it is the epoch's, so that it does not
+    move when the job is edited or the scheduler restarts.
+    """
+
+    def __init__(self, interval: int, unit: str, *, paused: bool = False) -> None:
+        super().__init__(paused=paused)
+        self.interval = interval
+        self.unit = unit
+
+    @property
+    def words(self) -> str:
+        """`Every 2 hours`."""
+        unit = self.unit.lower()
+        return f"Every {unit.removesuffix('s')}" if self.interval == 1 else f"Every {self.interval} {unit}"
+
+    def next_fire(self, after: datetime) -> datetime | None:
+        """The next multiple of the period."""
+        period = UNITS[self.unit] * self.interval
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return epoch + ((after - epoch) // period + 1) * period
+
+    def serialize(self) -> dict[str, Any]:
+        """What the serialised DAG keeps."""
+        return {"interval": self.interval, "unit": self.unit, "paused": self.paused}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> PeriodicTimetable:
+        """The timetable that `serialize` wrote."""
+        return cls(data["interval"], data["unit"], paused=data["paused"])
+
+
+class UnfiredTimetable(LakeflowTimetable):
+    """A trigger that starts nothing by itself here: paused, or of a kind that is not watched. Says which in the UI."""
+
+    active_runs_limit: ClassVar[int | None] = None
+
+    def __init__(self, text: str) -> None:
+        super().__init__(paused=True)
+        self.text = text
+
+    @property
+    def summary(self) -> str:
+        """The text as given."""
+        return self.text
+
+    def serialize(self) -> dict[str, Any]:
+        """What the serialised DAG keeps."""
+        return {"text": self.text}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> UnfiredTimetable:
+        """The timetable that `serialize` wrote."""
+        return cls(data["text"])

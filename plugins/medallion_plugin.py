@@ -1,0 +1,17 @@
+"""Hands Airflow what Medallion adds. Loaded by the scheduler, the dag processor, the API server and the triggerer.
+
+Airflow keeps what a plugin imports in memory and its workers inherit it, so this imports timetables and listeners only.
+"""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from medallion.runs import listener
+from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
+
+
+class MedallionPlugin(AirflowPlugin):
+    """What Medallion adds to Airflow."""
+
+    name = "medallion"
+    timetables = [QuartzTimetable, PeriodicTimetable, UnfiredTimetable]
+    listeners = [listener]
