@@ -1,0 +1,251 @@
+"""`medallion up`, `down`, `status` and `airflow`: Airflow's components on this machine. In the user's shell."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medallion.cli.output import JsonOption, console, print_json, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from medallion.components.configuration import Endpoint
+    from medallion.components.record import Record
+    from medallion.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(rich_help_panel="Airflow")(up)
+    app.command(rich_help_panel="Airflow")(down)
+    app.command(rich_help_panel="Airflow")(status)
+    app.command(
+        rich_help_panel="Airflow",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    )(airflow)
+
+
+def up(
+    ctx: typer.Context,
+    port: Annotated[int | None, typer.Option("--port", help="Port of the web UI.", min=1, max=65535)] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when it is healthy; a supervisor stays.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start Airflow's components for this project and look after them. Ctrl-C, or `medallion down`, ends them.
+
+    \b
+    Examples:
+      medallion up
+      medallion up --detach --port 8081
+    """
+    from medallion.components.supervisor import detach as start_detached
+    from medallion.components.supervisor import run
+
+    settings = settings_of(ctx)
+    begun = time.monotonic()
+    endpoint = endpoint_for(settings, host, port)
+    with Progress(as_json=as_json) as progress:
+        if detach:
+            record = start_detached(settings, endpoint, progress.well)
+            progress.close()
+            announce(settings, record.url, time.monotonic() - begun, as_json=as_json, detached=True)
+            return
+
+        def ready() -> None:
+            progress.close()
+            announce(settings, endpoint.url, time.monotonic() - begun, as_json=as_json, detached=False)
+
+        run(settings, endpoint, progress.say, progress.well, ready)
+    if not as_json:
+        console().print("ended: nothing of it is left running")
+
+
+def endpoint_for(settings: Settings, host: str | None, port: int | None) -> Endpoint:
+    """Where to listen. Refuses a port that is taken, and says by whom and which one is free."""
+    from medallion.components.configuration import Endpoint
+    from medallion.components.launcher import AlreadyUpError, hold_lock
+    from medallion.components.places import prepare
+    from medallion.components.ports import free_port, holder, is_free
+
+    address, number = host or settings.host, port or settings.port
+    prepare(settings)
+    hold_lock(settings).close()
+    if not is_free(address, number):
+        who = holder(number) or "a process of another user"
+        other = free_port(address, number + 1)
+        raise AlreadyUpError(f"port {number} of {address} is taken by {who}", hint=f"medallion up --port {other}")
+    return Endpoint.choose(address, number)
+
+
+class Progress:
+    """Shows which components are well: a spinner on a terminal, a line each elsewhere. On standard error."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.out = console(error=True)
+        self.quiet = as_json
+        self.known: frozenset[str] = frozenset()
+        self.status = self.out.status("starting Airflow") if self.out.is_terminal and not as_json else None
+
+    def __enter__(self) -> Progress:
+        if self.status:
+            self.status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def well(self, names: frozenset[str]) -> None:
+        """Tell of components that became well."""
+        from medallion.components.launcher import COMPONENTS
+
+        for name in COMPONENTS:
+            if name in names and name not in self.known:
+                self.say(name, "healthy")
+        self.known |= names
+        if self.status:
+            waiting = [name for name in COMPONENTS if name not in names]
+            self.status.update(f"waiting for {', '.join(waiting)}" if waiting else "healthy")
+
+    def say(self, who: str, what: str) -> None:
+        """Tell what happened to a component."""
+        if not self.quiet:
+            self.out.print(f"{time.strftime('%H:%M:%S')} [bold]{who}[/bold] {what}")
+
+    def close(self) -> None:
+        """Take the spinner away."""
+        if self.status:
+            self.status.stop()
+            self.status = None
+
+
+def announce(settings: Settings, url: str, seconds: float, *, as_json: bool, detached: bool) -> None:
+    """Where the UI is and how to get in."""
+    from medallion.components.places import places_of
+    from medallion.components.secret_files import ADMIN, admin_password
+
+    passwords = places_of(settings).passwords
+    if as_json:
+        print_json({"url": url, "user": ADMIN, "password_file": str(passwords), "seconds": round(seconds, 1)})
+        return
+    out = console()
+    out.print(f"Airflow is up after {seconds:.0f} s: [bold]{url}[/bold]")
+    out.print(f"  user {ADMIN}, password {admin_password(passwords)}   (kept in {passwords})")
+    out.print("  `medallion down` ends it" if detached else "  Ctrl-C ends it")
+
+
+def down(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """End everything of this project: Airflow's components, runs, Spark drivers, the spare process.
+
+    \b
+    Examples:
+      medallion down
+    """
+    from medallion.components.sweep import end_everything
+
+    settings = settings_of(ctx)
+    ended = end_everything(settings)
+    if as_json:
+        print_json({"ended": ended})
+        return
+    out = console()
+    for line in ended:
+        out.print(f"ended {line}")
+    if not ended:
+        out.print(f"nothing was running for {settings.home}")
+
+
+def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Show what runs: Airflow's components, Spark drivers. The exit status is 1 when Airflow is not up and healthy.
+
+    \b
+    Examples:
+      medallion status
+      medallion status --json | jq -r .url
+    """
+    from medallion.components.places import places_of
+    from medallion.components.record import Record
+
+    settings = settings_of(ctx)
+    record = Record.read(places_of(settings).record)
+    told = state_of(record)
+    told["drivers"] = drivers_of(settings)
+    if as_json:
+        print_json(told)
+    else:
+        show_status(told)
+    raise typer.Exit(0 if told["state"] == "healthy" else 1)
+
+
+def state_of(record: Record | None) -> dict[str, Any]:
+    """What the record and the processes say."""
+    from medallion.components.health import healthy_components
+
+    if record is None:
+        return {"state": "down", "url": None, "components": {}}
+    well = healthy_components(record.url) if record.supervisor.alive else frozenset()
+    components = {
+        name: {
+            "pid": identity.pid,
+            "state": "healthy" if name in well and identity.alive else "running" if identity.alive else "ended",
+            "restarts": record.restarts.get(name, 0),
+        }
+        for name, identity in record.components.items()
+    }
+    if not record.supervisor.alive:
+        state = "abandoned" if any(item["state"] != "ended" for item in components.values()) else "down"
+    else:
+        state = "healthy" if all(item["state"] == "healthy" for item in components.values()) else "starting or ill"
+    return {"state": state, "url": record.url, "supervisor": record.supervisor.pid, "components": components}
+
+
+def drivers_of(settings: Settings) -> list[str]:
+    """The Spark drivers of this home, in the pool's words."""
+    from importlib.util import find_spec
+
+    if not settings.home.is_dir() or find_spec("medallion.compute.pool") is None:
+        return []
+    from medallion.compute.pool import DriverPool
+
+    return [str(driver) for driver in DriverPool(settings).drivers()]
+
+
+def show_status(told: dict[str, Any]) -> None:
+    """The state as lines."""
+    out = console()
+    words = {"abandoned": "its supervisor is gone; `medallion down` ends what is left", "down": "not running"}
+    out.print(f"Airflow: {words.get(told['state'], told['state'])}" + (f" at {told['url']}" if told["url"] else ""))
+    for name, item in told["components"].items():
+        again = f", started again {item['restarts']} times" if item["restarts"] else ""
+        out.print(f"  {name:<14} {item['state']} (process {item['pid']}{again})")
+    for driver in told["drivers"]:
+        out.print(f"  Spark driver   {driver}")
+
+
+def airflow(ctx: typer.Context) -> None:
+    """Run Airflow's own command for this project, for example `medallion airflow dags test JOB`.
+
+    \b
+    Examples:
+      medallion airflow dags list
+      medallion airflow dags test RetailHub_Medallion_Pipeline
+    """
+    from medallion.components.configuration import Endpoint, environment, write_configuration
+    from medallion.components.database import ensure_database
+    from medallion.components.places import places_of
+    from medallion.components.record import Record
+
+    settings = settings_of(ctx)
+    record = Record.read(places_of(settings).record)
+    if record is None or not record.supervisor.alive:
+        write_configuration(settings, Endpoint(settings.host, settings.port))
+        ensure_database(settings)
+    replace: Callable[..., None] = os.execve
+    replace(sys.executable, [sys.executable, "-m", "airflow", *ctx.args], environment(settings))

@@ -1,0 +1,123 @@
+"""Airflow's database: made and migrated when needed, and cleared of runs whose process died. In the user's shell.
+
+Importing Airflow takes 3 s, so a stamp beside the database tells that there is nothing to do. The work is done by
+`python -m medallion.components.database` in a child with the project's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medallion.components.configuration import environment
+from medallion.components.places import Places, places_of
+from medallion.components.record import Identity
+from medallion.errors import TargetError
+
+if TYPE_CHECKING:
+    from medallion.settings import Settings
+
+MIGRATE_SECONDS = 300
+
+
+def stamp_of(places: Places) -> Path:
+    """The file that tells for which version of Airflow the database was migrated."""
+    return places.airflow_home / "migrated"
+
+
+def is_ready(places: Places) -> bool:
+    """Whether the database needs no migration. A database that is not ours is always asked itself."""
+    if os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
+        return False
+    try:
+        return places.database.stat().st_size > 0 and stamp_of(places).read_text() == metadata.version("apache-airflow")
+    except OSError:
+        return False
+
+
+def local_runs_folder(places: Places) -> Path:
+    """Holds a file per run that goes in a process of its own, outside the scheduler: `<pid>-<start>`."""
+    return places.airflow_home / "local_runs"
+
+
+def local_runs(places: Places) -> dict[Path, Identity]:
+    """The files of runs outside the scheduler and their processes, which may be gone."""
+    found = {}
+    for file in local_runs_folder(places).glob("*-*"):
+        pid, _, started = file.name.partition("-")
+        found[file] = Identity(int(pid), float(started))
+    return found
+
+
+def ensure_database(settings: Settings) -> bool:
+    """Migrate the database and end the runs of dead processes, when needed.
+
+    :returns: whether there was something to do.
+    :raises TargetError: the migration failed; carries its last lines.
+    """
+    places = places_of(settings)
+    dead = [file for file, identity in local_runs(places).items() if not identity.alive]
+    if is_ready(places) and not dead:
+        return False
+    command = [sys.executable, "-m", "medallion.components.database"]
+    names = [file.read_text(encoding="utf-8") for file in dead]
+    done = subprocess.run(
+        command,
+        env=environment(settings),
+        input="\n".join(names),
+        capture_output=True,
+        text=True,
+        timeout=MIGRATE_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
+        raise TargetError(
+            f"Airflow's database {places.database} could not be made ready:\n{tail}",
+            hint="free the file if another program holds it, or move it away: runs are lost, tables are not",
+        )
+    stamp_of(places).write_text(metadata.version("apache-airflow"), encoding="utf-8")
+    for file in dead:
+        file.unlink(missing_ok=True)
+    return True
+
+
+def migrate() -> None:
+    """Bring the database of this process's configuration up to date."""
+    from airflow.utils import db
+
+    if db.need_initialization() if hasattr(db, "need_initialization") else True:
+        db.initdb()
+    db.upgradedb()
+
+
+def abandon(names: list[str]) -> None:
+    """Mark runs as failed whose process died: a scheduler would take them up otherwise, long after.
+
+    :param names: `dag_id` and `run_id` of each, with a tab between.
+    """
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState, TaskInstanceState
+
+    with create_session() as session:
+        for name in names:
+            dag_id, _, run_id = name.partition("\t")
+            run = session.query(DagRun).filter_by(dag_id=dag_id, run_id=run_id).one_or_none()
+            if run is None or run.state in {DagRunState.SUCCESS, DagRunState.FAILED}:
+                continue
+            for instance in run.get_task_instances(session=session):
+                if instance.state is None or instance.state not in {"success", "failed", "skipped", "upstream_failed"}:
+                    running = instance.state in {TaskInstanceState.RUNNING, TaskInstanceState.DEFERRED}
+                    instance.state = TaskInstanceState.FAILED if running else TaskInstanceState.SKIPPED
+            run.set_state(DagRunState.FAILED)
+
+
+if __name__ == "__main__":
+    migrate()
+    if given := [line for line in sys.stdin.read().splitlines() if line]:
+        abandon(given)
