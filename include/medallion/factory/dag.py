@@ -27,8 +27,8 @@ def build_dag(definition: JobDefinition) -> DAG:
     job = definition.job
     digest = digest_of(job)
     dag = DAG(
-        naming.dag_id(job.name),
-        dag_display_name=job.name,
+        naming.dag_id(name_of(job)),
+        dag_display_name=name_of(job),
         description=job.description,
         schedule=schedule_of(job),
         params=params(job),

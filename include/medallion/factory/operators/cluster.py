@@ -11,7 +11,7 @@ from medallion.factory.attempt import lease_holder
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
-    from medallion.spec.clusters import NewCluster
+    from medallion.spec.clusters import ClusterSpec
 
 
 class StartCluster(BaseOperator):
@@ -24,7 +24,7 @@ class StartCluster(BaseOperator):
     ui_color = "#e8f0fe"
     template_fields = ("digest",)
 
-    def __init__(self, *, job_cluster_key: str, cluster: NewCluster, digest: str, **arguments: Any) -> None:
+    def __init__(self, *, job_cluster_key: str, cluster: ClusterSpec, digest: str, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.job_cluster_key = job_cluster_key
         self.cluster = cluster

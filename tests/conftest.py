@@ -1,0 +1,52 @@
+"""Fixtures for all tests: no setting of the machine leaks in, and Airflow has a home of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+
+for _name in list(os.environ):
+    if _name.startswith(("AIRFLOW_", "DATABRICKS_", "MEDALLION_", "BUNDLE_VAR_", "SPARK_", "PYSPARK_")):
+        del os.environ[_name]
+
+# Airflow reads its settings when it is imported, so they stand before any test module is.
+_HOME = tempfile.mkdtemp(prefix="medallion-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ.update(
+    AIRFLOW_HOME=f"{_HOME}/airflow",
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AIRFLOW__CORE__DAGS_FOLDER=f"{_HOME}/dags",
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(PROJECT / "plugins"),
+    AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+)
+Path(_HOME, "dags").mkdir()
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings come from each test alone."""
+    for name in list(os.environ):
+        if name.startswith(("DATABRICKS_", "MEDALLION_", "BUNDLE_VAR_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's own folder, with its examples."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    """Airflow's metadata database, migrated once for the session."""
+    from airflow.utils import db
+
+    db.initdb()
