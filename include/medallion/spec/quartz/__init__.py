@@ -8,3 +8,5 @@ from __future__ import annotations
 from medallion.spec.quartz.clock import clock_of as clock_of
 from medallion.spec.quartz.expression import Quartz as Quartz
 from medallion.spec.quartz.fields import QuartzError as QuartzError
+from medallion.spec.quartz.unix import Schedule as Schedule
+from medallion.spec.quartz.unix import parse_schedule as parse_schedule

@@ -85,12 +85,15 @@ class DayRule:
     :param either: a day of either field fires (Unix cron with both fields given), not only a day of both.
     """
 
-    __slots__ = ("_tables", "either", "of_month", "of_week")
+    __slots__ = ("_tables", "either", "lone_weekday", "of_month", "of_week")
 
     def __init__(self, of_month: Values | None, of_week: Values | None, *, either: bool = False) -> None:
         self.of_month = of_month
         self.of_week = of_week
         self.either = either
+        items = of_month.items if of_month else ()
+        nearest = len(items) == 1 and items[0].kind in {Kind.NEAREST_WEEKDAY, Kind.LAST_WEEKDAY}
+        self.lone_weekday = items[0] if nearest else None
         self._tables: dict[tuple[int, int], tuple[int, ...]] = {}
 
     def days(self, first: int, length: int) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ class Quartz:
     :param days: the two day fields together.
     """
 
-    __slots__ = ("days", "fields", "hours", "minutes", "months", "seconds", "text", "years")
+    __slots__ = ("days", "fields", "hours", "lone_weekday", "minutes", "months", "seconds", "text", "years")
 
     def __init__(self, text: str, fields: tuple[Values, ...], days: DayRule) -> None:
         self.text = text
@@ -31,6 +31,8 @@ class Quartz:
         self.seconds, self.minutes, self.hours = (values.numbers for values in fields[:3])
         self.months = fields[4].numbers
         self.years = fields[6].numbers
+        once = len(self.seconds) == len(self.minutes) == len(self.hours) == 1
+        self.lone_weekday = days.lone_weekday if once else None
 
     def __repr__(self) -> str:
         return f"Quartz({self.text!r})"
@@ -57,13 +59,15 @@ class Quartz:
     @overload
     def next_after(self, after: datetime, timezone: str = ...) -> datetime | None: ...
     def next_after(self, after: int | datetime, timezone: str = "UTC") -> int | datetime | None:
-        """The first fire time strictly after an instant; None when there is none up to the year 2299.
+        """The first fire time strictly after an instant; None when the years run out (see `LAST_OPEN_YEAR`).
 
         :param after: epoch seconds, or a datetime (one without zone counts as UTC). The answer is of the same type; a
             datetime has the zone of the argument.
         :param timezone: Java time-zone id of the schedule.
         :raises QuartzError: the time zone does not exist.
         """
+        if isinstance(after, datetime):
+            return next(self.fires(after, timezone), None)
         return next(self.fires(after, timezone), None)
 
     @overload
@@ -96,12 +100,22 @@ def read_expression(text: str) -> Quartz:
     words = text.upper().split()
     if not 6 <= len(words) <= 7:
         allowed = "6 or 7 fields: seconds minutes hours day-of-month month day-of-week [year]"
-        hint = f"Quartz starts with seconds: 0 {text.strip()}" if len(words) == 5 else None
-        raise QuartzError("expression", text, allowed, hint=hint)
+        raise QuartzError("expression", text, allowed, hint=with_seconds(words) if len(words) == 5 else None)
     if len(words) == 6:
         words.append("*")
     fields = tuple(read_field(bounds, word) for bounds, word in zip(FIELDS, words, strict=True))
     return Quartz(text, fields, day_rule(fields[3], fields[5], text))
+
+
+def with_seconds(words: list[str]) -> str | None:
+    """A hint for five fields that lack the seconds, and perhaps the `?`; None when more is wrong than that."""
+    for position in (None, 4, 2):
+        draft = ["0", *("?" if index == position and word == "*" else word for index, word in enumerate(words))]
+        try:
+            return f"Quartz starts with seconds: {read_expression(' '.join(draft)).text}"
+        except QuartzError:
+            continue
+    return None
 
 
 @lru_cache(maxsize=4096)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -13,9 +13,26 @@ from medallion.spec.problems import did_you_mean
 
 FIRST_YEAR = 1970
 LAST_YEAR = 2299
-"""Years are looked at up to here; a later fire time counts as none."""
+"""The last year that an expression may name."""
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+LAST_OPEN_YEAR = 2126
+"""Where `*` and `n/s` end in the year. Quartz looks a hundred years ahead of the current one; a constant keeps the
+answers of `tests/data/quartz` true in other years."""
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 
 
@@ -39,6 +56,8 @@ class Field:
     :param max_step: largest step after `*/` or `n/`. Quartz does not limit the step of a range, nor of years.
     :param long_names: English names in the order of the values from `low` on.
     :param allowed: the rule as an error states it.
+    :param wraps: a range may end before it starts.
+    :param open_end: where `*` and `n/s` end when that is before `high`.
     """
 
     name: str
@@ -48,6 +67,12 @@ class Field:
     allowed: str
     long_names: tuple[str, ...] = ()
     wraps: bool = True
+    open_end: int | None = None
+
+    @property
+    def last(self) -> int:
+        """Where `*` and `n/s` end."""
+        return self.high if self.open_end is None else self.open_end
 
     def number(self, word: str) -> int | None:
         """The value of a number or a name of at least three letters, or None when it is out of place."""
@@ -73,10 +98,21 @@ HOURS = Field("hours", 0, 23, 23, "0-23, lists, ranges, steps up to 23 and *")
 DAY_OF_MONTH = Field("day of month", 1, 31, 31, "1-31, lists, ranges, steps up to 31, *, ?, L, L-n, LW and nW")
 MONTH = Field("month", 1, 12, 12, "1-12 or JAN-DEC, lists, ranges, steps up to 12 and *", MONTHS)
 DAY_OF_WEEK = Field(
-    "day of week", 1, 7, 7, "1-7 (1 is Sunday) or SUN-SAT, lists, ranges, steps up to 7, *, ?, L, nL and n#1 to n#5", WEEKDAYS
+    "day of week",
+    1,
+    7,
+    7,
+    "1-7 (1 is Sunday) or SUN-SAT, lists, ranges, steps up to 7, *, ?, L, nL and n#1 to n#5",
+    WEEKDAYS,
 )
 YEAR = Field(
-    "year", FIRST_YEAR, LAST_YEAR, 9999, f"{FIRST_YEAR}-{LAST_YEAR}, lists, rising ranges, steps and *", wraps=False
+    "year",
+    FIRST_YEAR,
+    LAST_YEAR,
+    9999,
+    f"{FIRST_YEAR}-{LAST_YEAR}, lists, rising ranges, steps and *",
+    wraps=False,
+    open_end=LAST_OPEN_YEAR,
 )
 FIELDS = (SECONDS, MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK, YEAR)
 
@@ -140,7 +176,7 @@ PLAIN = re.compile(r"(?:\*|(?P<start>[A-Z]+|[0-9]{1,4})(?:-(?P<end>[A-Z]+|[0-9]{
 MONTH_END = re.compile(r"L(?:-(?P<distance>[0-9]{1,2}))?(?P<weekday>W)?")
 NEAREST = re.compile(r"(?P<day>[0-9]{1,2})W")
 WEEK_OF_MONTH = re.compile(r"(?P<day>[1-7]|[A-Z]{3,}?)(?:(?P<last>L)|#(?P<nth>[1-5]))")
-PLAIN_KINDS: Mapping[Kind, bool] = dict.fromkeys((Kind.ALL, Kind.VALUE, Kind.RANGE, Kind.OPEN), True)
+PLAIN_KINDS = frozenset({Kind.ALL, Kind.VALUE, Kind.RANGE, Kind.OPEN})
 
 
 @lru_cache(maxsize=8192)
@@ -172,14 +208,14 @@ def read_plain_item(bounds: Field, word: str) -> Item | None:
     if step == 0 or (match["end"] is None and step > bounds.max_step):
         return None
     if match["start"] is None:
-        return Item(Kind.ALL, bounds.low, bounds.high, step)
+        return Item(Kind.ALL, bounds.low, bounds.last, step)
     start = bounds.number(match["start"])
     end = bounds.number(match["end"]) if match["end"] else start
     if start is None or end is None or (end < start and not bounds.wraps):
         return None
     if match["end"]:
         return Item(Kind.RANGE, start, end, step)
-    return Item(Kind.OPEN, start, bounds.high, step) if match["step"] else Item(Kind.VALUE, start, start)
+    return Item(Kind.OPEN, start, max(start, bounds.last), step) if match["step"] else Item(Kind.VALUE, start, start)
 
 
 def read_day_item(bounds: Field, word: str) -> Item | None:

@@ -12,8 +12,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from medallion.spec.quartz.clock import DAY, Clock
-from medallion.spec.quartz.days import EPOCH, month_length
-from medallion.spec.quartz.fields import LAST_YEAR
+from medallion.spec.quartz.days import EPOCH, Shape, month_length
+from medallion.spec.quartz.fields import LAST_YEAR, Kind
 
 if TYPE_CHECKING:
     from medallion.spec.quartz.expression import Quartz
@@ -29,43 +29,62 @@ def instants(quartz: Quartz, clock: Clock, after: int) -> Iterator[int]:
     if after >= END:
         return
     # Quartz's calendar starts in 1970.
-    wall = max(clock.wall(max(after, -DAY * 2) + 1), 0)
-    while True:
-        today = wall // DAY
-        day = next_day(quartz, today)
-        if day is None:
-            return
-        if day > today:
-            wall = day * DAY
-        shift = clock.shift(day)
-        if shift is None:
-            wall = yield from changing_day(quartz, clock, wall)
-        else:
+    wall = overlooked(quartz, max(clock.wall(max(after, -DAY * 2) + 1), 0))
+    going = True
+    while going:
+        going = False
+        for day in days_from(quartz, wall // DAY):
+            start = max(wall, day * DAY)
+            shift = clock.shift(day)
+            if shift is None:
+                wall = yield from changing_day(quartz, clock, start)
+                going = True
+                break
             base = day * DAY - shift
-            for second in times_from(quartz, wall % DAY):
+            for second in times_from(quartz, start % DAY):
                 yield base + second
-            wall = (day + 1) * DAY
 
 
-def next_day(quartz: Quartz, day: int) -> int | None:
-    """The first day from `day` on (days since 1970) whose year, month and day fit; None past the last year."""
+def overlooked(quartz: Quartz, wall: int) -> int:
+    """Where the search begins: at `wall`, or past a Monday that Quartz does not see from there.
+
+    `15W` on a Sunday means Monday the 16th. Quartz looks for a 15th that is not past; asked on the 15th after the time
+    of day, or on the 16th before it, it answers with the next month. This holds for one `W` and one time a day; with
+    several times a day Quartz errs in more ways, and the plain reading is taken.
+    """
+    item = quartz.lone_weekday
+    if item is None:
+        return wall
+    time = quartz.hours[0] * HOUR + quartz.minutes[0] * MINUTE + quartz.seconds[0]
+    start = wall // DAY + (wall % DAY > time)
+    today = date.fromordinal(start + EPOCH)
+    first = start - today.day + 1
+    length = month_length(today.year, today.month)
+    shape = Shape((first + EPOCH) % 7, length)
+    named = item.start if item.kind is Kind.NEAREST_WEEKDAY else length - item.start
+    if named < 1 or named > length:
+        return wall
+    moved = shape.nearest_weekday(named)
+    return (first + moved) * DAY if named < today.day <= moved else wall
+
+
+def days_from(quartz: Quartz, day: int) -> Iterator[int]:
+    """The days from `day` on (days since 1970) whose year, month and day fit."""
     if day * DAY >= END:
-        return None
+        return
     today = date.fromordinal(day + EPOCH)
-    year, month, first = today.year, today.month, today.day
-    for fitting in quartz.years[bisect_left(quartz.years, year) :]:
-        if fitting > year:
-            month, first = 1, 1
-        for number in quartz.months[bisect_left(quartz.months, month) :]:
-            if number > month:
-                first = 1
-            start = date(fitting, number, 1).toordinal()
-            days = quartz.days.days(start % 7, month_length(fitting, number))
-            index = bisect_left(days, first) if first > 1 else 0
-            if index < len(days):
-                return start - EPOCH + days[index] - 1
-        month, first = 1, 1
-    return None
+    for year in quartz.years[bisect_left(quartz.years, today.year) :]:
+        months = quartz.months
+        if year == today.year:
+            months = months[bisect_left(months, today.month) :]
+        for month in months:
+            first = date(year, month, 1).toordinal()
+            days = quartz.days.days(first % 7, month_length(year, month))
+            if year == today.year and month == today.month:
+                days = days[bisect_left(days, today.day) :]
+            before = first - EPOCH - 1
+            for number in days:
+                yield before + number
 
 
 def times_from(quartz: Quartz, start: int) -> Iterator[int]:
