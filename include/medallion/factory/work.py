@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from medallion.factory.scope import resolve_in, resolve_parameters
+from medallion.runs.writes import commit_metadata
 from medallion.spec.parameters import pushed_down
 
 if TYPE_CHECKING:
@@ -76,6 +77,13 @@ WORK: Mapping[str, Prepare] = {
 }
 
 
+def writer(attempt: Attempt) -> str:
+    """What every Delta commit of the attempt carries, so that a table's version tells who wrote it."""
+    return commit_metadata(
+        job_id=attempt.job_id, run_id=attempt.run_id, task_key=attempt.task_key, task_run_id=attempt.task_run_id
+    )
+
+
 def _prepared(
     kind: Literal["notebook", "python", "wheel", "sql"],
     operator: LakeflowOperator,
@@ -107,6 +115,6 @@ def _prepared(
         ids=attempt.ids(),
         root=str(definition.root),
         tag=attempt.tag,
-        options=options or {},
+        options={**(options or {}), "user_metadata": writer(attempt)},
     )
     return Prepared(context)
