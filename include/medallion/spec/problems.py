@@ -63,7 +63,28 @@ class Problem:
         }
 
 
+LONGEST_WORD = 200
+"""A longer word is no misspelt one, and comparing it would take long."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint with the nearest known word, or None when nothing is near."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else None
+    """A hint with the nearest known word, or None when nothing is near. Case and separators do not count."""
+    near = nearest(word, known)
+    return f"did you mean {near}?" if near else None
+
+
+def nearest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str | None:
+    """The known word that is most like `word`; None when none is.
+
+    :param likeness: from 0 (anything) to 1 (the same but for case and separators).
+    """
+    if len(word) > LONGEST_WORD:
+        return None
+    folded = {fold(name): name for name in known}
+    near = get_close_matches(fold(word), list(folded), n=1, cutoff=likeness)
+    return folded[near[0]] if near else None
+
+
+def fold(word: str) -> str:
+    """A word without case and separators, so that maxRetries is near max_retries."""
+    return word.lower().replace("_", "").replace("-", "")

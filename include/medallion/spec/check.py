@@ -1,0 +1,227 @@
+"""Every check of one job, all problems at once. Runs at parse (through the cache), in the CLI and in tests; pure.
+
+The checks look at the plain JSON and not at the models, so that a wrong type in one task hides nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from medallion.spec.dependencies import check_dependencies
+from medallion.spec.findings import Findings, shown
+from medallion.spec.fit import build
+from medallion.spec.job import TASK_KINDS, Job, Task
+from medallion.spec.positions import JsonPath, Positions
+from medallion.spec.problems import Problem, Severity, did_you_mean
+from medallion.spec.rules import check_rules, names_in
+from medallion.spec.shape import check_names, objects
+
+PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_ -]*>")
+REFERENCE = re.compile(r"\$\{[A-Za-z][\w-]*(?:\.[\w-]+|\[[0-9]+\])*\}")
+"""A reference of asset bundles: `${var.catalog}` (reference of the bundle syntax, "Substitutions")."""
+
+BUNDLE_ROOTS = ("var.", "variables.", "bundle.", "workspace.", "resources.", "artifacts.", "targets.")
+SHELL_FIELDS = frozenset({"spark_env_vars", "spark_conf"})
+"""Where `${HOME}` is for the shell or for Spark and no reference of a bundle."""
+
+PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+LONGEST_INPUTS = 5000
+NEEDS_COMPUTE = ("python_wheel_task", "spark_python_task", "dbt_task", "spark_jar_task", "spark_submit_task")
+COMPUTE = ("existing_cluster_id", "new_cluster", "job_cluster_key", "environment_key")
+
+Raw = dict[str, Any]
+
+
+def check_job(
+    raw: object,
+    *,
+    file: Path | None = None,
+    positions: Positions | None = None,
+    at: JsonPath = (),
+    lenient: bool = False,
+) -> list[Problem]:
+    """Every problem of a job's settings, in the order of the text. Takes what `read_job` takes."""
+    return read_job(raw, file=file, positions=positions, at=at, lenient=lenient)[1]
+
+
+def read_job(
+    raw: object,
+    *,
+    file: Path | None = None,
+    positions: Positions | None = None,
+    at: JsonPath = (),
+    lenient: bool = False,
+) -> tuple[Job | None, list[Problem]]:
+    """The job of a settings object and every problem of it; no job when a value has a wrong type.
+
+    :param raw: the settings as JSON gives them.
+    :param file: the file to name in problems where `positions` does not name one.
+    :param positions: places of the parts of the document.
+    :param at: path of the settings in the document, such as `("settings",)`.
+    :param lenient: the settings come from a bundle: what Databricks' own tool warns of is a warning, and references
+        to resources may stand.
+    """
+    findings = Findings(file, positions, at, lenient)
+    if not isinstance(raw, dict):
+        findings.error((), f"a job is a JSON object, not {shown(raw)}")
+        return None, findings.problems()
+    for check in JOB_CHECKS:
+        check(raw, findings)
+    return build(within_limits(raw), findings), findings.problems()
+
+
+def within_limits(raw: Raw) -> Raw:
+    """The settings, with the tasks over the API's limit left out: reporting on each of them would take minutes."""
+    tasks = raw.get("tasks")
+    if isinstance(tasks, (list, tuple)) and len(tasks) > 1000:
+        return {**raw, "tasks": tasks[:1000]}
+    return raw
+
+
+def check_structure(raw: Raw, findings: Findings) -> None:
+    """Names, words and limits of every object."""
+    for described in objects(Job, within_limits(raw)):
+        check_names(described, findings)
+        check_rules(*described, findings)
+
+
+def every_task(raw: Raw) -> Iterator[tuple[Raw, JsonPath, bool]]:
+    """Each task with its path, and whether it is inside a for-each task."""
+    for model, value, path in objects(Job, within_limits(raw)):
+        if model is Task:
+            yield value, path, len(path) > 2
+
+
+def check_tasks(raw: Raw, findings: Findings) -> None:
+    """What is asked of each task, in the job or in a for-each task."""
+    if not raw.get("tasks"):
+        findings.warning(("tasks",) if "tasks" in raw else (), "the job has no tasks")
+    shared = {
+        field: {name for _, name in names_in(raw.get(entries), field)}
+        for field, entries in (
+            ("job_cluster_key", "job_clusters"),
+            ("environment_key", "environments"),
+            ("environment_variables_key", "environment_variables"),
+        )
+    }
+    for task, path, nested in every_task(raw):
+        check_kind(task, path, findings)
+        check_shared(task, path, shared, findings)
+        check_compute(task, path, findings)
+        check_for_each(task, path, findings, nested=nested)
+
+
+def check_kind(task: Raw, path: JsonPath, findings: Findings) -> None:
+    """A task has one `*_task` field. One that we do not know may be a new one, unless it looks like a misspelt one."""
+    kinds = [name for name in task if name in TASK_KINDS and task[name] is not None]
+    if len(kinds) > 1:
+        message = f"the task has {len(kinds)} types: {' and '.join(kinds)}"
+        findings.error((*path, kinds[1]), message, "keep one of them, or make two tasks", key=True)
+    if kinds:
+        return
+    new = [name for name in task if name.endswith("_task") and name not in TASK_KINDS]
+    hint = next((hint for name in task if (hint := did_you_mean(name, TASK_KINDS))), None)
+    if hint or not new:
+        findings.error(path, "the task has no type", hint or f"add one of {', '.join(COMMON_KINDS)}")
+
+
+COMMON_KINDS = ("notebook_task", "spark_python_task", "sql_task", "condition_task", "for_each_task", "run_job_task")
+
+
+def check_shared(task: Raw, path: JsonPath, shared: dict[str, set[str]], findings: Findings) -> None:
+    """A key of a job cluster, environment or set of variables exists."""
+    for field, known in shared.items():
+        key = task.get(field)
+        if isinstance(key, str) and key not in known:
+            hint = did_you_mean(key, known) or (f"known: {', '.join(sorted(known)[:10])}" if known else None)
+            findings.refused((*path, field), f"{field} {shown(key)} is not defined in the job", hint)
+
+
+def check_compute(task: Raw, path: JsonPath, findings: Findings) -> None:
+    """Databricks runs these kinds on stated compute only (its CLI: an error). Here there is a default driver."""
+    kind = next((name for name in NEEDS_COMPUTE if task.get(name) is not None), None)
+    if kind and not any(task.get(name) is not None for name in COMPUTE):
+        report = findings.error if findings.lenient else findings.warning
+        report(path, f"{kind} needs compute on Databricks", f"set one of {', '.join(COMPUTE)}")
+
+
+def check_for_each(task: Raw, path: JsonPath, findings: Findings, *, nested: bool) -> None:
+    """No loop in a loop, and inputs that are a JSON array or a reference."""
+    loop = task.get("for_each_task")
+    if not isinstance(loop, dict):
+        return
+    at = (*path, "for_each_task")
+    if nested:
+        findings.error(at, "a for_each_task cannot stand in another one", "move the inner loop to a job of its own")
+    inputs = loop.get("inputs")
+    if not isinstance(inputs, str) or "{{" in inputs or "${" in inputs:
+        return
+    if len(inputs) > LONGEST_INPUTS:
+        findings.warning((*at, "inputs"), f"inputs has {len(inputs):,} characters; Databricks takes {LONGEST_INPUTS:,}")
+    if not is_json_array(inputs):
+        findings.error(
+            (*at, "inputs"), f"inputs is {shown(inputs)}; it must be the text of a JSON array or a reference"
+        )
+
+
+def is_json_array(text: str) -> bool:
+    """Whether a text is a JSON array."""
+    try:
+        return isinstance(json.loads(text), list)
+    except (ValueError, RecursionError):
+        return False
+
+
+def check_parameters(raw: Raw, findings: Findings) -> None:
+    """The characters of parameter names."""
+    for index, name in names_in(raw.get("parameters"), "name"):
+        if not PARAMETER_NAME.fullmatch(name):
+            at = ("parameters", index, "name")
+            findings.refused(at, f"parameter name {shown(name)} may have letters, digits, _, - and . only")
+
+
+def check_start(raw: Raw, findings: Findings) -> None:
+    """A schedule beside a trigger: the documentation allows one trigger for a job, yet such jobs have been seen."""
+    if raw.get("schedule") is not None and raw.get("trigger") is not None:
+        findings.warning(("trigger",), "schedule and trigger are both set; Databricks documents one of them", key=True)
+
+
+def check_texts(raw: Raw, findings: Findings) -> None:
+    """Placeholders that nobody filled in, and references that only a bundle can resolve."""
+    waiting: list[tuple[object, JsonPath]] = [(raw, ())]
+    while waiting:
+        value, path = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend((item, (*path, name)) for name, item in value.items())
+        elif isinstance(value, (list, tuple)):
+            waiting.extend((item, (*path, index)) for index, item in enumerate(value))
+        elif isinstance(value, str):
+            check_text(value, path, findings)
+
+
+def check_text(text: str, path: JsonPath, findings: Findings) -> None:
+    """One text. A description is for people: what looks like a placeholder there does no harm."""
+    for found in dict.fromkeys(PLACEHOLDER.findall(text)) if "<" in text else ():
+        severity = Severity.WARNING if path[-1] == "description" else Severity.ERROR
+        findings.add(severity, path, f"the placeholder {found} has no value", "write the value in its place")
+    if "${" not in text or findings.lenient:
+        return
+    of_shell = not SHELL_FIELDS.isdisjoint(path)
+    for found in dict.fromkeys(REFERENCE.findall(text)):
+        if not of_shell or found[2:].startswith(BUNDLE_ROOTS):
+            hint = "only asset bundles resolve it: load the bundle, or write the value"
+            findings.error(path, f"the reference {found} is not resolved", hint)
+
+
+JOB_CHECKS: tuple[Callable[[Raw, Findings], None], ...] = (
+    check_structure,
+    check_tasks,
+    check_dependencies,
+    check_parameters,
+    check_start,
+    check_texts,
+)
