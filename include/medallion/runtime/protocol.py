@@ -136,11 +136,11 @@ class TaskResult:
 class Answers(Protocol):
     """What the worker answers while the task runs. Each may raise MedallionError; its text reaches user code."""
 
-    def task_value(self, task_key: str, key: str) -> Any:  # noqa: ANN401  a task value is any JSON
+    def task_value(self, task_key: str, key: str) -> Any:
         """The latest value that the task set in this run; raises KeyError when there is none."""
         ...
 
-    def set_task_value(self, key: str, value: Any) -> None:  # noqa: ANN401
+    def set_task_value(self, key: str, value: Any) -> None:
         """Keep a value of this task, at once, so that it survives a later failure."""
         ...
 

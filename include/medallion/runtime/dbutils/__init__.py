@@ -1,0 +1,1 @@
+"""`dbutils` of notebooks and scripts. Runs in the task process."""

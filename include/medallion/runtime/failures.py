@@ -1,0 +1,103 @@
+"""Exceptions of user code as the user should see them. Runs in the task process.
+
+Frames of Medallion, IPython and the import machinery go. When Spark raised, so do PySpark's, Py4J's and Java's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+
+from medallion.errors import DriverLostError, MedallionError
+from medallion.runtime.protocol import Failure
+
+HERE = str(Path(__file__).resolve().parents[1]) + os.sep
+SHELL_PACKAGES = ("IPython", "traitlets", "decorator", "asyncio")
+SPARK_PACKAGES = ("pyspark", "py4j")
+SPARK_ERRORS = ("pyspark.", "py4j.")
+JAVA_FRAME = re.compile(r"^\s*(at [\w.$/<>]+\(.*\)|\.\.\. \d+ (more|common frames omitted))\s*$")
+LONGEST_MESSAGE = 4000
+
+
+def describe(
+    error: BaseException, *, cell: int | None, line: int | None, is_lost: Callable[[BaseException], bool]
+) -> Failure:
+    """The failure that a result carries.
+
+    :param is_lost: tells whether the exception means that the Spark driver is gone.
+    """
+    lost = isinstance(error, DriverLostError) or is_lost(error)
+    return Failure(
+        kind="DriverLost" if lost else type(error).__name__,
+        message=message_of(error),
+        cell=cell,
+        line=line,
+        trace=trace_of(error),
+        transient=lost or (isinstance(error, MedallionError) and error.transient),
+    )
+
+
+def message_of(error: BaseException) -> str:
+    """The exception's own words, without Java's stack."""
+    text = short_java(str(error)).strip()
+    return text if len(text) <= LONGEST_MESSAGE else text[:LONGEST_MESSAGE] + " …"
+
+
+def trace_of(error: BaseException) -> str:
+    """The traceback as Python prints it, with the user's frames only."""
+    shown = traceback.TracebackException.from_exception(error, compact=True)
+    prune(shown, is_spark(error))
+    return short_java("".join(shown.format())).rstrip() + "\n"
+
+
+def is_spark(error: BaseException) -> bool:
+    """Whether Spark or Py4J raised it."""
+    return any(kind.__module__.startswith(SPARK_ERRORS) for kind in type(error).__mro__)
+
+
+def prune(shown: traceback.TracebackException, spark: bool) -> None:  # noqa: FBT001  recursion, not an option
+    """Leave only frames that are the user's, in the exception and in those it came from."""
+    kept = [frame for frame in shown.stack if not is_hidden(frame.filename, spark=spark)]
+    shown.stack = traceback.StackSummary.from_list(kept)
+    inner: Iterable[traceback.TracebackException | None] = (
+        shown.__cause__,
+        shown.__context__,
+        *(getattr(shown, "exceptions", None) or ()),
+    )
+    for other in inner:
+        if other is not None:
+            prune(other, spark or str(getattr(other.exc_type, "__module__", "")).startswith(SPARK_ERRORS))
+
+
+def is_hidden(filename: str, *, spark: bool) -> bool:
+    """Whether a frame of this file is none of the user's business."""
+    if filename.startswith((HERE, "<frozen importlib", "<frozen runpy")):
+        return True
+    packages = SHELL_PACKAGES + SPARK_PACKAGES if spark else SHELL_PACKAGES
+    parts = Path(filename).parts
+    if "site-packages" in parts:
+        package = parts[parts.index("site-packages") + 1] if parts[-1] != "site-packages" else ""
+        return package.removesuffix(".py") in packages
+    return "asyncio" in parts and filename.startswith(sys.base_prefix)
+
+
+def short_java(text: str) -> str:
+    """The text without lines of Java's stack."""
+    text = text.split("\n\nJVM stacktrace:")[0]
+    lines = [line for line in text.split("\n") if not JAVA_FRAME.match(line)]
+    return "\n".join(lines)
+
+
+def user_line(trace: TracebackType | None, names: Callable[[str], bool]) -> int | None:
+    """The line of the innermost frame whose file name passes `names`, or None."""
+    found = None
+    while trace is not None:
+        if names(trace.tb_frame.f_code.co_filename):
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    return found

@@ -1,0 +1,302 @@
+"""Starts a task's process and stays with it until its end. Runs on the worker.
+
+One thread does all: it reads the process's output, answers its questions and watches the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from medallion.runtime.channel import answer_question
+from medallion.runtime.children import Child, FreshChild, Order, child_environment, start_detached
+from medallion.runtime.masks import Masks
+from medallion.runtime.protocol import (
+    CONTEXT_FILE,
+    NOTEBOOK_FILE,
+    RESULT_FILE,
+    Answers,
+    Failure,
+    TaskContext,
+    TaskResult,
+    write_whole,
+)
+from medallion.settings import Settings
+
+GRACE_SECONDS = 5.0
+DRAIN_SECONDS = 5.0
+LONGEST_LINE = 1_000_000
+
+
+def launch(
+    context: TaskContext,
+    settings: Settings,
+    *,
+    answers: Answers,
+    on_output: Callable[[str], None],
+    timeout: float | None = None,
+    spare: bool = True,
+    masks: Iterable[str] = (),
+) -> TaskResult:
+    """Run a task in a process of its own and give its result, whatever way it ends.
+
+    :param on_output: gets each line that the task writes, without its newline.
+    :param timeout: seconds after which the whole process group is ended; the failure's kind is then `Timeout`.
+    :param spare: False to start a fresh process even where a spare one would do.
+    :param masks: secrets that the task knows from elsewhere, to be masked like those it asks for.
+    """
+    process = TaskProcess(context, settings, answers=answers, on_output=on_output, masks=masks)
+    return process.run(timeout=timeout, spare=spare)
+
+
+class TaskProcess:
+    """One task's process as the worker sees it. `run` blocks; `terminate` may come from a signal or another thread."""
+
+    def __init__(
+        self,
+        context: TaskContext,
+        settings: Settings,
+        *,
+        answers: Answers,
+        on_output: Callable[[str], None],
+        masks: Iterable[str] = (),
+    ) -> None:
+        self._context = context
+        self._settings = settings
+        self._answers = answers
+        self._on_output = on_output
+        self._masks = Masks(masks)
+        self._output = Lines(self._emit)
+        self._control = Lines(self._heard)
+        self._child: Child | None = None
+        self._connection: socket.socket | None = None
+        self._cell: dict[str, Any] | None = None
+        self._stopped: str | None = None
+        self._kill_at = float("inf")
+        self._finished = False
+        self._status: int | None = None
+
+    def run(self, *, timeout: float | None = None, spare: bool = True) -> TaskResult:
+        """Start the process, stay with it until it has a result or is dead, and give the result."""
+        asked = time.time()
+        folder = Path(self._context.output)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RESULT_FILE).unlink(missing_ok=True)
+        write_whole(folder / CONTEXT_FILE, self._context.to_json())
+        output, output_end = os.pipe()
+        raw, raw_end = os.pipe()
+        self._connection, control_end = socket.socketpair()
+        try:
+            with control_end:
+                descriptors = (output_end, raw, raw_end, control_end.fileno())
+                environment = child_environment(self._context.environment)
+                order = Order(folder / CONTEXT_FILE, descriptors, environment, asked)
+                self._child = start_child(order, self._settings, spare=spare)
+            os.close(output_end)
+            os.close(raw_end)
+            self._stay(output, asked + timeout if timeout else float("inf"))
+            self._drain(output, raw)
+            return self._outcome()
+        except BaseException:
+            self.terminate()
+            raise
+        finally:
+            self._close(output, raw)
+
+    def terminate(self) -> None:
+        """End the process group: SIGTERM, then SIGKILL after five seconds; then cancel its Spark work."""
+        if self._child is None or self._finished:
+            return
+        self._stopped = self._stopped or "Killed"
+        self._signal(signal.SIGTERM)
+        limit = time.monotonic() + GRACE_SECONDS
+        while self._alive() and time.monotonic() < limit:
+            time.sleep(0.02)
+        self._signal(signal.SIGKILL)
+        self._cancel_spark()
+
+    def _stay(self, output: int, deadline: float) -> None:
+        """Read and answer until the process says that it has finished, or its control socket ends."""
+        assert self._connection is not None  # noqa: S101  `run` made it
+        os.set_blocking(output, False)
+        self._connection.setblocking(False)  # noqa: FBT003  socket's own signature
+        with selectors.DefaultSelector() as selector:
+            selector.register(output, selectors.EVENT_READ, self._output)
+            selector.register(self._connection, selectors.EVENT_READ, self._control)
+            while not self._finished:
+                for key, _ in selector.select(timeout=min(0.5, max(0.0, deadline - time.time()))):
+                    if not take(key.fd, key.data):
+                        selector.unregister(key.fileobj)
+                if self._connection not in selector.get_map():
+                    return
+                deadline = self._check_clock(deadline)
+
+    def _check_clock(self, deadline: float) -> float:
+        """Time out, and after the grace kill. The next moment to look at the clock."""
+        now = time.time()
+        if now < deadline:
+            return deadline
+        if self._stopped is None:
+            self._stopped = "Timeout"
+            self._signal(signal.SIGTERM)
+            return now + GRACE_SECONDS
+        self._signal(signal.SIGKILL)
+        return now + GRACE_SECONDS
+
+    def _drain(self, output: int, raw: int) -> None:
+        """What is left in the pipes. The inner one is read only after a death: a living process empties it itself."""
+        if not self._finished and self._child is not None:
+            self._status = self._child.status(DRAIN_SECONDS)
+            if self._status is None:
+                self._signal(signal.SIGKILL)
+                self._status = self._child.status(1.0)
+        while take(output, self._output, once=True):
+            pass
+        if not self._finished:
+            os.set_blocking(raw, False)
+            while take(raw, self._output, once=True):
+                pass
+        self._output.close()
+
+    def _heard(self, line: str) -> None:
+        """One message of the process: a question or an event."""
+        message = json.loads(line)
+        event = message.get("event")
+        if event == "cell":
+            self._cell = message
+        elif event == "finished":
+            self._finished = True
+        elif "ask" in message and self._connection is not None:
+            self._connection.setblocking(True)  # noqa: FBT003  socket's own signature
+            with contextlib.suppress(OSError):
+                self._connection.sendall(answer_question(message, self._answers, self._masks))
+            self._connection.setblocking(False)  # noqa: FBT003
+
+    def _emit(self, line: str) -> None:
+        self._on_output(self._masks.apply(line))
+
+    def _outcome(self) -> TaskResult:
+        """The result that the process wrote, or one made up from how it died."""
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return TaskResult.from_json((Path(self._context.output) / RESULT_FILE).read_text(encoding="utf-8"))
+        self._signal(signal.SIGKILL)  # what the process may have left in its group
+        self._cancel_spark()
+        if self._stopped is None and self._status == 0 and self._context.kind in {"python", "wheel"}:
+            return TaskResult(success=True)
+        failure = self._death()
+        self._on_output(f"{failure.kind}: {failure.message}")
+        if (Path(self._context.output) / NOTEBOOK_FILE).is_file():
+            start_detached([sys.executable, "-P", "-m", "medallion.runtime.page", self._context.output])
+        return TaskResult(success=False, failure=failure)
+
+    def _death(self) -> Failure:
+        """Why there is no result."""
+        cell = self._cell or {}
+        where = f"in cell {cell['index']}" if cell else "before the first cell"
+        if cell.get("title"):
+            where += f' "{cell["title"]}"'
+        where = where if self._context.kind == "notebook" else "while it ran"
+        if self._stopped == "Timeout":
+            kind, message = "Timeout", f"the task took longer than its time-out and was ended {where}"
+        elif self._stopped is not None:
+            kind, message = "Killed", f"the task was cancelled {where}"
+        elif self._status is not None and self._status < 0:
+            kind, message = "Killed", f"the process was killed by {signal_name(-self._status)} {where}"
+            if -self._status == signal.SIGKILL:
+                message += "; the machine may have run out of memory"
+        else:
+            status = "an unknown status" if self._status is None else f"status {self._status}"
+            kind, message = "Exit", f"the process ended itself with {status} {where}"
+        return Failure(kind, message, cell=cell.get("index"), line=cell.get("line"))
+
+    def _alive(self) -> bool:
+        return self._child is not None and self._child.status(0.0) is None and group_exists(self._child.pid)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._child.pid, number)
+
+    def _cancel_spark(self) -> None:
+        """Cancel what the dead process left running in its driver. The driver may be gone as well."""
+        if self._context.driver and self._context.tag:
+            from medallion.compute.connection import Connection
+
+            try:
+                Connection.load(Path(self._context.driver)).cancel(self._context.tag)
+            except Exception as error:  # noqa: BLE001  nothing more can be done from here
+                self._on_output(f"medallion: could not cancel the task's Spark jobs: {error}")
+
+    def _close(self, *descriptors: int) -> None:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if self._connection is not None:
+            self._connection.close()
+        if self._child is not None:
+            self._child.forget()
+
+
+def start_child(order: Order, settings: Settings, *, spare: bool) -> Child:
+    """A fork of the spare process, or a fresh process where there is none."""
+    return FreshChild(order)
+
+
+def take(descriptor: int, lines: Lines, *, once: bool = False) -> bool:
+    """Read what is there. False at the end, and with `once` also when there is nothing."""
+    try:
+        data = os.read(descriptor, 65536)
+    except BlockingIOError:
+        return not once
+    except OSError:
+        return False
+    lines.feed(data)
+    return bool(data)
+
+
+def group_exists(pid: int) -> bool:
+    """Whether a process group has a member."""
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def signal_name(number: int) -> str:
+    """`SIGSEGV` for 11."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+class Lines:
+    """Bytes in, whole lines of text out."""
+
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        self._emit = emit
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Give out the lines that are whole now. A line beyond a million bytes is cut in pieces."""
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            whole, self._rest = [*whole, self._rest], b""
+        for line in whole:
+            self._emit(line.decode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """Give out what has no newline yet."""
+        if self._rest:
+            self.feed(b"\n")

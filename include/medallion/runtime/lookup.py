@@ -1,0 +1,75 @@
+"""Finds the file of a notebook from a stated path. Runs on the worker and in the task process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from medallion.errors import SpecError
+from medallion.runtime.protocol import Places
+from medallion.runtime.source import COMMENTS, SUFFIXES, is_notebook, not_a_notebook
+from medallion.spec.problems import Problem, Severity, did_you_mean
+
+WORKSPACE = "/Workspace"
+
+
+def find_notebook(path: str, places: Places, *, caller: Path | None = None) -> Path:
+    """The local file of a notebook path.
+
+    A path may lack the extension, as in the workspace. `/Workspace/…` prefixes, with or without `/Workspace`, stand for
+    the folders in `places.workspace`; the longest prefix wins. A relative path counts from the caller's folder.
+
+    :param caller: the notebook file that asks.
+    :raises SpecError: no such file (says what was tried and the nearest name), or the file is a plain script.
+    """
+    bases = list(local_paths(path.strip(), places.workspace, caller))
+    tried = [candidate for base in bases for candidate in candidates(base)]
+    files = [candidate for candidate in tried if candidate.is_file()]
+    for file in files:
+        if is_notebook(file):
+            return file.resolve()
+    if files:
+        comment = COMMENTS.get(files[0].suffix.lower(), "#")
+        raise SpecError([not_a_notebook(files[0], comment).problem])
+    raise SpecError([not_found(path, bases, tried)])
+
+
+def local_paths(path: str, workspace: Mapping[str, str], caller: Path | None) -> Iterator[Path]:
+    """Local paths that the stated path can stand for, the likeliest first."""
+    if not path.startswith("/"):
+        yield (caller.parent if caller else Path.cwd()) / path
+        return
+    plain = path.removeprefix(WORKSPACE) or "/"
+    by_length = sorted(workspace.items(), key=lambda item: len(item[0].removeprefix(WORKSPACE)), reverse=True)
+    for prefix, folder in by_length:
+        prefix = prefix.removeprefix(WORKSPACE).rstrip("/")
+        if plain == prefix or plain.startswith(f"{prefix}/"):
+            yield Path(folder) / plain[len(prefix) :].lstrip("/")
+    yield Path(path)
+
+
+def candidates(base: Path) -> Iterator[Path]:
+    """The path as it stands, then with each extension of a notebook added."""
+    yield base
+    for suffix in SUFFIXES:
+        yield base.with_name(base.name + suffix) if base.name else base
+
+
+def not_found(path: str, bases: list[Path], tried: list[Path]) -> Problem:
+    """What is wrong: which files were looked for and what lies there instead."""
+    stems = {
+        file.stem if "." not in bases[0].name else file.name
+        for base in bases
+        if base.parent.is_dir()
+        for file in base.parent.iterdir()
+        if file.suffix in SUFFIXES
+    }
+    near = did_you_mean(bases[0].name, sorted(stems))
+    looked = ", ".join(dict.fromkeys(str(base) for base in bases))
+    extensions = ", ".join(SUFFIXES[:-1])
+    folder = "" if any(base.parent.is_dir() for base in bases) else "; the folder does not exist"
+    return Problem(
+        Severity.ERROR,
+        f"notebook {path!r} not found: looked for {looked}, as it stands and with {extensions}{folder}",
+        hint=near,
+    )

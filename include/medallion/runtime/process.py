@@ -1,0 +1,235 @@
+"""The process of one task: reads its context, runs it, writes its result. Runs in the task process.
+
+Started by `launch`: as a fork of the spare process, or afresh with `python -m medallion.runtime.process CONTEXT FDS`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from medallion.runtime.channel import Channel
+from medallion.runtime.dbutils.widgets import Widgets
+from medallion.runtime.display import Display
+from medallion.runtime.failures import describe
+from medallion.runtime.masks import Masks
+from medallion.runtime.output import Output
+from medallion.runtime.protocol import RESULT_FILE, TaskContext, TaskResult, write_whole
+from medallion.runtime.task import Task
+
+PAGE_NICENESS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """Descriptors that the worker gave: its output pipe, the inner pipe's two ends, the control socket."""
+
+    output: int
+    raw_read: int
+    raw_write: int
+    control: int
+
+
+def run(context_file: Path, pipes: Pipes, environment: Mapping[str, str], asked: float) -> None:
+    """Run a task and end the process. Never returns.
+
+    :param environment: the whole environment of the task.
+    :param asked: `time.time()` when the worker asked for the task.
+    """
+    status = 1
+    try:
+        take_over(pipes, environment)
+        status = run_task(TaskContext.from_json(context_file.read_text(encoding="utf-8")), pipes, asked)
+    except BaseException as error:  # noqa: BLE001  nothing may return into the spare process
+        os.write(2, f"medallion: the task process failed: {type(error).__name__}: {error}\n".encode())
+    finally:
+        os._exit(status)
+
+
+def take_over(pipes: Pipes, environment: Mapping[str, str]) -> None:
+    """Make the process the task's own: streams, environment, signals."""
+    os.environ.clear()
+    os.environ.update(environment)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(pipes.raw_write, 1)
+    os.dup2(pipes.raw_write, 2)
+    os.close(pipes.raw_write)
+    os.close(null)
+    for descriptor in (pipes.output, pipes.raw_read, pipes.control):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003  the function has no keywords
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+    faulthandler.enable(file=2, all_threads=False)
+
+
+def run_task(context: TaskContext, pipes: Pipes, asked: float) -> int:
+    """Run the task, write its result, tell the worker; then make the page, which nobody waits for."""
+    output = Output(pipes.output, pipes.raw_read)
+    output.install()
+    connection = socket.socket(fileno=pipes.control)
+    guard = Guard(context)
+    channel = Channel(connection, guard.worker_gone)
+    masks = Masks(channel.ask("masks"))
+    display = Display(output)
+    task = Task(context, Path(context.path), output, masks, display, Widgets(context.parameters), channel)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: guard.terminated(task))
+    result = timed(task, asked)
+    write_whole(Path(context.output) / RESULT_FILE, masks.apply(result.to_json()))
+    output.drain()
+    guard.done = True
+    channel.tell("finished")
+    leave(task)
+    return 0 if result.success else 1
+
+
+class Guard:
+    """Ends the process when its worker is gone or asks for it."""
+
+    def __init__(self, context: TaskContext) -> None:
+        self._context = context
+        self.done = False
+
+    def worker_gone(self) -> None:
+        """The worker died: nobody wants the result. End with all child processes and with the Spark jobs."""
+        if self.done:
+            return
+        if self._context.driver and self._context.tag:
+            cancel_spark(self._context)
+        end_group(signal.SIGKILL)
+
+    def terminated(self, task: Task) -> None:
+        """SIGTERM: keep what there is of the record, then die of the signal."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if not self.done and task.record is not None:
+            task.output.drain()
+            task.record.end("killed")
+            task.record.save()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def cancel_spark(context: TaskContext) -> None:
+    """Cancel what the task left running in the driver."""
+    from medallion.compute.connection import Connection
+
+    try:
+        Connection.load(Path(str(context.driver))).cancel(context.tag)
+    except Exception as error:  # noqa: BLE001  the driver may be gone too; the process ends in any case
+        os.write(2, f"medallion: could not cancel Spark jobs: {error}\n".encode())
+
+
+def end_group(number: signal.Signals) -> None:
+    """Signal this process's group, if it leads one."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), number)
+    else:
+        os.kill(os.getpid(), number)
+
+
+def timed(task: Task, asked: float) -> TaskResult:
+    """The task's result with its times."""
+    try:
+        prepare(task)
+    except BaseException as error:  # noqa: BLE001  becomes the task's failure
+        return failed(task, error)
+    begun = time.time()
+    if task.channel is not None:
+        task.channel.tell("started")
+    result = dispatch(task)
+    return replace(result, seconds={"start": round(begun - asked, 4), "run": round(time.time() - begun, 4)})
+
+
+def failed(task: Task, error: BaseException) -> TaskResult:
+    """The result of a task that failed outside a cell."""
+    from medallion.runtime.notebook import is_lost
+
+    failure = describe(error, cell=None, line=None, is_lost=is_lost)
+    task.output.drain()
+    task.output.log(failure.trace if not hasattr(error, "hint") else f"{failure.kind}: {error}\n")
+    return TaskResult(success=False, failure=failure)
+
+
+def dispatch(task: Task) -> TaskResult:
+    """Run what the context's kind says."""
+    from medallion.runtime.notebook import run_notebook
+    from medallion.runtime.scripts import run_script, run_sql, run_wheel
+
+    kinds = {"notebook": run_notebook, "python": run_script, "wheel": run_wheel, "sql": run_sql}
+    try:
+        return kinds[task.context.kind](task)
+    except BaseException as error:  # noqa: BLE001  becomes the task's failure
+        return failed(task, error)
+
+
+def prepare(task: Task) -> None:
+    """Folder, module path, paths of Databricks, Spark, and the names that a notebook finds."""
+    from medallion.runtime.injected import inject
+    from medallion.runtime.shell import Shell
+
+    context = task.context
+    folder = task.file.parent
+    if context.kind != "wheel" and folder.is_dir():
+        os.chdir(folder)
+    here = [str(folder)] if context.kind != "wheel" else []
+    sys.path[:0] = [entry for entry in (*here, context.root) if entry and entry not in sys.path]
+    install_paths(context)
+    if context.driver:
+        task.spark = attach(context)
+    if context.kind == "notebook":
+        task.shell = Shell(task.display, Path(tempfile.gettempdir()) / f"medallion-ipython-{os.getuid()}")
+    inject(task)
+
+
+def install_paths(context: TaskContext) -> None:
+    """Make Python's file functions understand Databricks' paths."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    if find_spec("medallion.compute.paths"):
+        import_module("medallion.compute.paths").install(context.places)
+
+
+def attach(context: TaskContext) -> Any:
+    """The task's session in its driver."""
+    from medallion.compute.session import attach as attach_session
+
+    conf = context.options.get("spark_conf")
+    return attach_session(Path(str(context.driver)), tag=context.tag, spark_conf=conf)
+
+
+def leave(task: Task) -> None:
+    """After the result is out: end child processes, then make the page of the notebook."""
+    if task.context.kind in {"python", "wheel"}:
+        for thread in threading.enumerate():
+            if thread is not threading.main_thread() and not thread.daemon:
+                thread.join(timeout=1)
+    atexit._run_exitfuncs()
+    if task.record is not None:
+        os.nice(PAGE_NICENESS)
+        from medallion.runtime.page import write_page
+
+        write_page(Path(task.context.output))
+    if os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(os.getpid(), signal.SIGTERM)
+
+
+def main(arguments: list[str]) -> None:
+    """`python -m medallion.runtime.process CONTEXT OUTPUT RAW_READ RAW_WRITE CONTROL ASKED`."""
+    context, *descriptors, asked = arguments
+    run(Path(context), Pipes(*map(int, descriptors)), dict(os.environ), float(asked))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
