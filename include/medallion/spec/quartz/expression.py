@@ -104,7 +104,7 @@ def read_expression(text: str) -> Quartz:
     if len(words) == 6:
         words.append("*")
     fields = tuple(read_field(bounds, word) for bounds, word in zip(FIELDS, words, strict=True))
-    return Quartz(text, fields, day_rule(fields[3], fields[5], text))
+    return Quartz(text, fields, day_rule(words[3], words[5]))
 
 
 def with_seconds(words: list[str]) -> str | None:
@@ -119,11 +119,12 @@ def with_seconds(words: list[str]) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def day_rule(of_month: Values, of_week: Values, text: str) -> DayRule:
-    """The day rule of the two day fields, of which exactly one is `?`; raises QuartzError."""
+def day_rule(month_word: str, week_word: str) -> DayRule:
+    """The rule of the two day fields, of which exactly one is `?`; raises QuartzError. Cached with its tables."""
+    of_month, of_week = read_field(DAY_OF_MONTH, month_word), read_field(DAY_OF_WEEK, week_word)
     if of_month.unspecified and of_week.unspecified:
-        raise QuartzError(DAY_OF_WEEK.name, "?", f"? in one of the two day fields of {text!r}, not in both")
+        raise QuartzError(DAY_OF_WEEK.name, "?", "days, because day of month is ? already")
     if not of_month.unspecified and not of_week.unspecified:
-        allowed = f"days in one of the two day fields of {text!r} and ? in the other"
-        raise QuartzError(f"{DAY_OF_MONTH.name} and {DAY_OF_WEEK.name}", f"{of_month.text} … {of_week.text}", allowed)
+        allowed = f"? in one of the two, such as {month_word} ? or ? {week_word}"
+        raise QuartzError(f"{DAY_OF_MONTH.name} and {DAY_OF_WEEK.name}", f"{month_word} … {week_word}", allowed)
     return DayRule(None if of_month.unspecified else of_month, None if of_week.unspecified else of_week)

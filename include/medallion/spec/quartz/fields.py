@@ -48,9 +48,9 @@ class QuartzError(MedallionError):
         self.allowed = allowed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """What one position of an expression may hold.
+    """What one position of an expression may hold. Compared by identity, so that it is cheap as a cache's key.
 
     :param low: smallest value; `high` is the largest, both included.
     :param max_step: largest step after `*/` or `n/`. Quartz does not limit the step of a range, nor of years.
