@@ -1,0 +1,8 @@
+"""Databricks asset bundles: reading, resolving for a target, and the jobs in them. Runs at parse, in the CLI and in tests."""
+
+from __future__ import annotations
+
+from medallion.spec.bundle.load import deployed_path_to_local, load_bundle
+from medallion.spec.bundle.resolve import Resolved, resolve_bundle
+
+__all__ = ["Resolved", "deployed_path_to_local", "load_bundle", "resolve_bundle"]

@@ -1,0 +1,168 @@
+"""What is wrong with a bundle as a whole: keys, required fields, enums, clusters of tasks. Runs wherever bundles are read; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medallion.spec.bundle.fields import AUTHENTICATION, SINGULAR, root
+from medallion.spec.bundle.references import has_reference, reference_names
+from medallion.spec.bundle.report import Report
+from medallion.spec.bundle.schema import ListOf, MapOf, Scalar, Schema, Struct
+from medallion.spec.bundle.tree import ANY, EMPTY, Node, Places, matches
+from medallion.spec.positions import JsonPath
+from medallion.spec.problems import did_you_mean
+
+
+def check_keys(tree: Node, report: Report) -> None:
+    """Before a target is chosen: no key of a resource holds a reference, and no two resources share a key."""
+    for pattern in (("resources", ANY, ANY), ("targets", ANY, "resources", ANY, ANY)):
+        for path, node in matches(tree, pattern):
+            if has_reference(str(path[-1])):
+                report.error(f"the resource key {path[-1]} must not hold a reference", node, path)
+    found: dict[str, list[tuple[JsonPath, Places]]] = {}
+    for pattern in (("resources", ANY, ANY), ("scripts", ANY)):
+        for path, node in matches(tree, pattern):
+            found.setdefault(str(path[-1]), []).append((path, node.places))
+    for key, places in found.items():
+        if sum(len(spots) for _, spots in places) > 1:
+            report.error_everywhere(f"several resources or scripts have the key {key}", places)
+
+
+def check_settings(tree: Node, report: Report) -> None:
+    """After a target is chosen: resources have a value, and some settings hold no references."""
+    for path, node in matches(tree, ("resources", ANY, ANY)):
+        if node.value is None:
+            report.error(f"{SINGULAR.get(str(path[1]), path[1])} {path[2]} is not defined", node, path)
+    for key in AUTHENTICATION:
+        if has_reference(tree.text("workspace", key)):
+            message = f"workspace.{key} configures authentication and cannot hold a reference"
+            report.warning(message, tree.at("workspace", key), ("workspace", key))
+    if has_reference(tree.text("bundle", "name")):
+        message = "bundle.name should hold no reference: it is part of the path that the bundle is deployed to"
+        report.warning(message, tree.at("bundle", "name"), ("bundle", "name"))
+    check_scripts(tree, report)
+
+
+def check_scripts(tree: Node, report: Report) -> None:
+    """Scripts have content, which goes to the shell as it is."""
+    for path, script in matches(tree, ("scripts", ANY)):
+        content = script.text("content")
+        if not content:
+            report.error(f"script {path[1]} has no content", script, (*path, "content"))
+        for name in reference_names(content)[:1]:
+            message = f"script {path[1]} holds ${{{name}}}; references are not replaced in a script's content"
+            report.error(message, script.get("content"), (*path, "content"), "declare it under env and use $NAME")
+        for key, value in (script.get("env") or EMPTY).items():
+            for name in reference_names(str(value.value)):
+                if name.split(".")[0] not in {"bundle", "workspace", "var", "variables"}:
+                    message = f"${{{name}}} cannot be used in the environment of a script"
+                    report.error(message, value, (*path, "env", key), "use bundle, workspace or var")
+
+
+def check_fields(tree: Node, report: Report) -> None:
+    """Required fields that are not set, and words that an enum does not have: warnings, as in the CLI."""
+    for path, node, schema in typed(tree, root(), ()):
+        if isinstance(schema, Struct):
+            for name in schema.required:
+                value = node.get(name)
+                if value is None or value.value is None:
+                    report.warning(f"required field {name} is not set", node, path)
+    for path, node, schema in typed(tree, root(), ()):
+        if isinstance(schema, Scalar) and schema.words and node.kind == "string":
+            if node.value in schema.words or has_reference(node.value):
+                continue
+            hint = did_you_mean(node.value, schema.words)
+            allowed = ", ".join(sorted(schema.words))
+            report.warning(
+                f'"{node.value}" is not a value of {path[-1]}: it must be one of {allowed}', node, path, hint
+            )
+
+
+def typed(node: Node, schema: Schema, at: JsonPath) -> Iterator[tuple[JsonPath, Node, Schema]]:
+    """Every value that has fields or a scalar type, with its path and schema."""
+    if isinstance(schema, (Struct, Scalar)):
+        yield at, node, schema
+    if isinstance(schema, Struct):
+        for key, item in node.items():
+            if key in schema.fields:
+                yield from typed(item, schema.fields[key], (*at, key))
+    elif isinstance(schema, MapOf):
+        for key, item in node.items():
+            yield from typed(item, schema.item, (*at, key))
+    elif isinstance(schema, ListOf):
+        for index, item in enumerate(node.elements()):
+            yield from typed(item, schema.item, (*at, index))
+
+
+def check_grants(tree: Node, report: Report) -> None:
+    """A grant names who gets what."""
+    for path, grant in matches(tree, ("resources", ANY, ANY, "grants", ANY)):
+        for field in ("principal", "privileges"):
+            value = grant.get(field)
+            if value is None or not value.value:
+                report.error(f"grant {field} is required", grant, path)
+
+
+COMPUTE = ("job_cluster_key", "environment_key", "existing_cluster_id", "new_cluster")
+NEED_COMPUTE = ("python_wheel_task", "dbt_task", "spark_jar_task", "spark_submit_task", "spark_python_task")
+SINGLE_NODE = {
+    ("spark_conf", "spark.databricks.cluster.profile"): "singleNode",
+    ("spark_conf", "spark.master"): "local",
+    ("custom_tags", "ResourceClass"): "SingleNode",
+}
+CLUSTERS: tuple[JsonPath, ...] = (
+    ("resources", "clusters", ANY),
+    ("resources", "jobs", ANY, "job_clusters", ANY, "new_cluster"),
+    ("resources", "jobs", ANY, "tasks", ANY, "new_cluster"),
+    ("resources", "jobs", ANY, "tasks", ANY, "for_each_task", "task", "new_cluster"),
+    ("resources", "pipelines", ANY, "clusters", ANY),
+)
+
+
+def check_single_node(tree: Node, report: Report) -> None:
+    """A cluster without workers must be set up as a single node."""
+    for pattern in CLUSTERS:
+        for path, cluster in matches(tree, pattern):
+            workers, flag = cluster.get("num_workers"), cluster.get("is_single_node")
+            if workers is None or workers.kind != "int" or workers.value > 0 or cluster.text("policy_id"):
+                continue
+            if flag is not None and flag.value is True:
+                continue
+            if not all(is_set(cluster, field, key, word) for (field, key), word in SINGLE_NODE.items()):
+                hint = "set is_single_node, or spark_conf and custom_tags for a single node"
+                report.warning("the cluster has no workers and is not set up as a single node", cluster, path, hint)
+
+
+def is_set(cluster: Node, field: str, key: str, word: str) -> bool:
+    """Whether a cluster has one setting of a single node; a Spark master may name its threads after it."""
+    text = cluster.text(field, key)
+    return text.startswith(word) if word == "local" else text == word
+
+
+def check_job_compute(tree: Node, report: Report) -> None:
+    """Cluster keys of tasks exist, and tasks that need compute name one."""
+    for path, job in matches(tree, ("resources", "jobs", ANY)):
+        keys = {cluster.text("job_cluster_key") for cluster in (job.get("job_clusters") or EMPTY).elements()}
+        for index, task in enumerate((job.get("tasks") or EMPTY).elements()):
+            at = (*path, "tasks", index)
+            check_task_compute(task, keys, at, report)
+            inner = task.at("for_each_task", "task")
+            if inner is not None:
+                check_task_compute(inner, keys, (*at, "for_each_task", "task"), report)
+
+
+def check_task_compute(task: Node, keys: set[str], at: JsonPath, report: Report) -> None:
+    """One task's compute."""
+    key = task.text("job_cluster_key")
+    if key and key not in keys:
+        hint = did_you_mean(key, keys) or "define it under job_clusters"
+        report.warning(
+            f"job_cluster_key {key} is not defined", task.get("job_cluster_key"), (*at, "job_cluster_key"), hint
+        )
+    named = [name for name in COMPUTE if (value := task.get(name)) is not None and value.value not in (None, "")]
+    needs = next(
+        (name for name in NEED_COMPUTE if (value := task.get(name)) is not None and value.value is not None), None
+    )
+    if needs and not named and task.get("notebook_task") is None:
+        message = f"task {task.text('task_key')} needs a cluster or an environment for its {needs}"
+        report.error(message, task, at, f"set one of {', '.join(COMPUTE)}")

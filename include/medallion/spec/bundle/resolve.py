@@ -1,0 +1,165 @@
+"""Resolves an asset bundle: the order of the stages. Runs at parse, in the CLI and in tests.
+
+The order is that of Databricks' CLI (reference §17.6), since it decides what wins. Unlike there, an error does not end the work:
+later stages go on with what there is, so that all problems come at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medallion.spec.bundle import checks, defaults, paths, presets, targets, variables, workspace
+from medallion.spec.bundle.fields import root
+from medallion.spec.bundle.includes import Files, read_files
+from medallion.spec.bundle.normalize import drop_empty_texts
+from medallion.spec.bundle.python_resources import add_python_resources
+from medallion.spec.bundle.report import Report
+from medallion.spec.bundle.tree import ANY, EMPTY, Node, TreePositions, matches, plain, put
+from medallion.spec.bundle.variables import Sources
+from medallion.spec.bundle.workspace import User
+from medallion.spec.problems import Problem, Severity
+
+INTERNAL = ("deployment", "edit_mode", "format")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A bundle resolved for one target.
+
+    :param resources: what `databricks bundle validate -o json` gives under `resources`, but for `deployment`, `edit_mode` and
+        `format`, which only a deployment needs.
+    :param positions: places of everything in the files, by path from the bundle's root.
+    :param root: the folder that is deployed (the bundle's own, unless sync.paths leaves it); None when nothing could be read.
+    :param deployed: the workspace folder that stands for `root` after a deployment (workspace.file_path).
+    :param read: every file and searched folder that the answer depends on.
+    :param target: the target's name; None when none could be chosen.
+    :param variables: values of the bundle's variables.
+    """
+
+    resources: Mapping[str, Any]
+    problems: tuple[Problem, ...]
+    positions: TreePositions
+    file: Path
+    root: Path
+    deployed: str
+    read: tuple[Path, ...] = ()
+    target: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that stop the bundle."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a bundle is resolved for."""
+
+    target: str | None
+    user: User
+    sources: Sources
+
+
+def resolve_bundle(
+    path: Path | str,
+    *,
+    target: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    user: str = "someone",
+    environ: Mapping[str, str] | None = None,
+    lookups: Mapping[str, Mapping[str, str]] | None = None,
+) -> Resolved:
+    """An asset bundle with everything filled in for a target.
+
+    :param path: the bundle's folder, or its root file.
+    :param target: the target's name; None takes DATABRICKS_BUNDLE_TARGET, then the bundle's default.
+    :param variables: values as `--var` gives them.
+    :param user: the user name that the bundle would be deployed by.
+    :param environ: environment with BUNDLE_VAR_…; None is the process's.
+    :param lookups: ids by kind and name for variables with a lookup.
+    """
+    environ = os.environ if environ is None else environ
+    given = Path(os.path.abspath(path))  # noqa: PTH100 - normalised without following links, as the CLI does
+    asked = target or environ.get("DATABRICKS_BUNDLE_TARGET") or None
+    request = Request(asked, User(user), Sources(variables or {}, environ, lookups or {}))
+    report = Report()
+    files = read_files(given, report)
+    if files is None:
+        return Resolved({}, tuple(report.problems), TreePositions(EMPTY), given, given, "")
+    return resolve_files(files, request, report)
+
+
+def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
+    """A bundle whose files were read."""
+    folder, read = files.file.parent, list(files.read)
+    tree = targets.rename_old_keys(files.tree, report)
+    checks.check_keys(tree, report)
+    name = targets.choose_target(tree, request.target, report)
+    if name is None:
+        return Resolved({}, tuple(report.problems), TreePositions(tree), files.file, folder, "", tuple(read))
+    selected = targets.select_target(tree, name, report)
+    tree = workspace.set_sync_paths(selected.tree, folder)
+    checks.check_settings(tree, report)
+    sync = workspace.sync_root(tree, folder, report)
+    tree = workspace.set_workspace(tree, request.user, folder, name, report)
+    tree = workspace.drop_doubled_prefixes(tree, report)
+    tree = variables.set_values(tree, request.sources, folder, name, report, read)
+    tree = variables.resolve_lookups(tree, request.sources, report)
+    tree = variables.resolve_outside_resources(tree, report)
+    workspace.check_volumes(tree, report)
+    tree = presets.apply_mode(tree, request.user)
+    tree = initialize_resources(tree, folder, request, report, read)
+    tree = add_python_resources(tree, report)
+    tree = finish(tree, report)
+    presets.check_mode(tree, selected.target, request.user, report)
+    deployed = tree.text("workspace", "file_path")
+    tree = paths.Translator(folder, sync, deployed, report).translate(tree)
+    checks.check_job_compute(tree, report)
+    return Resolved(
+        resources_json(tree),
+        tuple(report.problems),
+        TreePositions(tree),
+        files.file,
+        sync,
+        deployed,
+        tuple(dict.fromkeys(read)),
+        name,
+        {key: plain(node) for (_, key, _), node in matches(tree, ("variables", ANY, "value"))},  # type: ignore[misc]
+    )
+
+
+def initialize_resources(tree: Node, folder: Path, request: Request, report: Report, read: list[Path]) -> Node:
+    """Resources with references resolved, merged by key, with presets and defaults (steps 7 and 8)."""
+    tree = variables.resolve_in_resources(tree, report)
+    tree = paths.make_relative(tree, folder)
+    checks.check_single_node(tree, report)
+    tree = paths.expand_pipeline_globs(tree, folder, read)
+    tree = defaults.merge_by_key(tree, report)
+    tree = defaults.fix_clusters(tree)
+    tree = presets.set_run_as(tree, request.user, report)
+    tree = presets.override_compute(tree, request.sources.environ, report)
+    tree = presets.apply_presets(tree, report)
+    tree = defaults.set_defaults(tree)
+    return defaults.apply_permissions(tree, request.user, report)
+
+
+def finish(tree: Node, report: Report) -> Node:
+    """Resources without empty texts, checked field by field (step 10)."""
+    resources = tree.get("resources")
+    if resources is not None:
+        tree = put(tree, ("resources",), drop_empty_texts(root().fields["resources"], resources))
+    checks.check_grants(tree, report)
+    checks.check_fields(tree, report)
+    return tree
+
+
+def resources_json(tree: Node) -> dict[str, Any]:
+    """The resources as JSON data."""
+    resources = tree.get("resources")
+    data = plain(resources) if resources is not None else None
+    return data if isinstance(data, dict) else {}
