@@ -113,6 +113,7 @@ def check_tasks(raw: Raw, findings: Findings) -> None:
         check_shared(task, path, shared, findings)
         check_compute(task, path, findings)
         check_for_each(task, path, findings, nested=nested)
+        check_run_job(task, path, findings)
 
 
 def check_kind(task: Raw, path: JsonPath, findings: Findings) -> None:
@@ -166,6 +167,14 @@ def check_for_each(task: Raw, path: JsonPath, findings: Findings, *, nested: boo
         findings.error(
             (*at, "inputs"), f"inputs is {shown(inputs)}; it must be the text of a JSON array or a reference"
         )
+
+
+def check_run_job(task: Raw, path: JsonPath, findings: Findings) -> None:
+    """A job's id is a number, in JSON also as text, or a reference."""
+    call = task.get("run_job_task")
+    job_id = call.get("job_id") if isinstance(call, dict) else None
+    if isinstance(job_id, str) and not re.fullmatch(r"[0-9]+|.*(\$\{|\{\{).*", job_id, re.DOTALL):
+        findings.refused((*path, "run_job_task", "job_id"), f"job_id is {shown(job_id)}; it must be a job's number")
 
 
 def is_json_array(text: str) -> bool:

@@ -49,16 +49,16 @@ def build(raw: dict[str, Any], findings: Findings) -> Job | None:
             if data is raw:
                 data = deepcopy(raw)
             details = error.errors(include_url=False, include_context=False)
-            # Inner parts first, so that dropping an element of a list leaves the places of those before it.
-            mended = [mend(data, detail, findings) for detail in reversed(details)]
+            faults = {place_in(data, detail["loc"]): detail for detail in details}
+            # Later parts first, so that dropping an element of a list leaves the places of those before it.
+            mended = [mend(data, path, faults[path], findings) for path in reversed(faults)]
             if not all(mended):
                 return None
     return None
 
 
-def mend(data: dict[str, Any], detail: Any, findings: Findings) -> bool:
+def mend(data: dict[str, Any], path: JsonPath, detail: Any, findings: Findings) -> bool:
     """Puts right what one error of pydantic names; false when the job cannot be built with it."""
-    path: JsonPath = tuple(detail["loc"])
     if detail["type"] == "missing":
         return mend_missing(data, path, findings)
     value = detail["input"]
@@ -76,6 +76,17 @@ def mend(data: dict[str, Any], detail: Any, findings: Findings) -> bool:
         return drop(data, path)
     findings.error(path, message, hint_for(detail["type"], value))
     return False
+
+
+def place_in(data: Any, loc: Sequence[str | int]) -> JsonPath:
+    """The path that an error of pydantic means: without the names of types that it adds for a choice of types."""
+    for depth, step in enumerate(loc):
+        if not isinstance(data, (dict, list)):
+            return tuple(loc[:depth])
+        if isinstance(data, dict) and step not in data:
+            return tuple(loc[: depth + 1])
+        data = data[step]
+    return tuple(loc)
 
 
 def mend_missing(data: dict[str, Any], path: JsonPath, findings: Findings) -> bool:

@@ -132,9 +132,12 @@ class PipelineParams(Model):
 
 
 class RunJobTask(Model):
-    """A run of another job. All but `job_parameters` and `pipeline_params` are the legacy parameters."""
+    """A run of another job. All but `job_parameters` and `pipeline_params` are the legacy parameters.
 
-    job_id: Int
+    `job_id` is text where it was written so, or where a bundle names one of its own jobs: `${resources.jobs.x.id}`.
+    """
+
+    job_id: Int | str
     dbt_commands: Texts | None = None
     jar_params: Texts | None = None
     job_parameters: Pairs | None = None

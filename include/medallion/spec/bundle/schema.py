@@ -102,7 +102,9 @@ def from_type(annotation: Any, known: dict[type[BaseModel], Struct]) -> Schema:
 
 
 def from_union(options: list[Any], known: dict[type[BaseModel], Struct]) -> Schema:
-    """The schema of a choice of types: the only one, else anything."""
+    """The schema of a choice of types: the only one, else anything. A number that may be text is a number."""
+    if set(options) == {int, str}:
+        return INT
     return from_type(options[0], known) if len(options) == 1 else ANYTHING
 
 
