@@ -1,4 +1,4 @@
-"""Databricks asset bundles: reading, resolving for a target, and the jobs in them. Runs at parse, in the CLI and in tests."""
+"""Databricks asset bundles: read, resolved for a target, and the jobs in them. Runs at parse and in the CLI."""
 
 from __future__ import annotations
 

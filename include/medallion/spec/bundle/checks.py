@@ -1,4 +1,4 @@
-"""What is wrong with a bundle as a whole: keys, required fields, enums, clusters of tasks. Runs wherever bundles are read; pure."""
+"""What is wrong with a bundle as a whole: keys, required fields, enums, clusters of tasks. Runs at parse; pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from medallion.spec.bundle.tree import ANY, EMPTY, Node, Places, matches
 from medallion.spec.positions import JsonPath
 from medallion.spec.problems import did_you_mean
 
+RESOURCES: tuple[JsonPath, ...] = (("resources", ANY, ANY), ("targets", ANY, "resources", ANY, ANY))
+
 
 def check_keys(tree: Node, report: Report) -> None:
     """Before a target is chosen: no key of a resource holds a reference, and no two resources share a key."""
-    for pattern in (("resources", ANY, ANY), ("targets", ANY, "resources", ANY, ANY)):
+    for pattern in RESOURCES:
         for path, node in matches(tree, pattern):
             if has_reference(str(path[-1])):
                 report.error(f"the resource key {path[-1]} must not hold a reference", node, path)
     found: dict[str, list[tuple[JsonPath, Places]]] = {}
-    for pattern in (("resources", ANY, ANY), ("scripts", ANY)):
+    named: tuple[JsonPath, ...] = (("resources", ANY, ANY), ("scripts", ANY))
+    for pattern in named:
         for path, node in matches(tree, pattern):
             found.setdefault(str(path[-1]), []).append((path, node.places))
     for key, places in found.items():
@@ -72,10 +75,8 @@ def check_fields(tree: Node, report: Report) -> None:
             if node.value in schema.words or has_reference(node.value):
                 continue
             hint = did_you_mean(node.value, schema.words)
-            allowed = ", ".join(sorted(schema.words))
-            report.warning(
-                f'"{node.value}" is not a value of {path[-1]}: it must be one of {allowed}', node, path, hint
-            )
+            message = f'"{node.value}" is not a value of {path[-1]}: it must be one of '
+            report.warning(message + ", ".join(sorted(schema.words)), node, path, hint)
 
 
 def typed(node: Node, schema: Schema, at: JsonPath) -> Iterator[tuple[JsonPath, Node, Schema]]:
@@ -156,13 +157,11 @@ def check_task_compute(task: Node, keys: set[str], at: JsonPath, report: Report)
     key = task.text("job_cluster_key")
     if key and key not in keys:
         hint = did_you_mean(key, keys) or "define it under job_clusters"
-        report.warning(
-            f"job_cluster_key {key} is not defined", task.get("job_cluster_key"), (*at, "job_cluster_key"), hint
-        )
-    named = [name for name in COMPUTE if (value := task.get(name)) is not None and value.value not in (None, "")]
-    needs = next(
-        (name for name in NEED_COMPUTE if (value := task.get(name)) is not None and value.value is not None), None
-    )
+        where = (*at, "job_cluster_key")
+        report.warning(f"job_cluster_key {key} is not defined", task.get("job_cluster_key"), where, hint)
+    given = {name for name, value in task.items() if value.value not in (None, "")}
+    named = [name for name in COMPUTE if name in given]
+    needs = next((name for name in NEED_COMPUTE if name in given), None)
     if needs and not named and task.get("notebook_task") is None:
         message = f"task {task.text('task_key')} needs a cluster or an environment for its {needs}"
         report.error(message, task, at, f"set one of {', '.join(COMPUTE)}")

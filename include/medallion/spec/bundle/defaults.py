@@ -187,11 +187,8 @@ def apply_permissions(tree: Node, user: User, report: Report) -> Node:
     for index, item in enumerate(shared):
         if item.text("level") not in BUNDLE_LEVELS:
             at = ("permissions", index, "level")
-            report.error(
-                f"permission level {item.text('level')} must be one of {', '.join(BUNDLE_LEVELS)}",
-                item.get("level") or item,
-                at,
-            )
+            message = f"permission level {item.text('level')} must be one of {', '.join(BUNDLE_LEVELS)}"
+            report.error(message, item.get("level") or item, at)
     for path, resource in list(matches(tree, ("resources", ANY, ANY))):
         kind = str(path[1])
         if resource.kind != "map":
@@ -219,7 +216,9 @@ def shared_permissions(shared: Sequence[Node], own: Sequence[Node], kind: str, r
         if level is None:
             continue
         overlap = [
-            item.text(name) for name in PRINCIPALS if item.text(name) in {other.text(name) for other in own} - {""}
+            item.text(name)
+            for name in PRINCIPALS
+            if item.text(name) and any(other.text(name) == item.text(name) for other in own)
         ]
         if overlap:
             report.warning(f"{kind} already have permissions for {', '.join(overlap)}", item)

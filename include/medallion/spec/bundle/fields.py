@@ -1,7 +1,7 @@
 """The fields of a bundle's files: the root, targets, variables, and the resources that a local runner uses. Pure.
 
-Source: reference §17 and §18, and the field lists that Databricks publishes for bundles. Resources that are not listed here are
-kept as they are and not looked into.
+Source: reference §17 and §18, and the field lists that Databricks publishes for bundles. Resources that are not
+listed here are kept as they are and not looked into.
 """
 
 from __future__ import annotations
@@ -190,18 +190,28 @@ def volumes() -> MapOf:
     return resource(fields, grants=GRANTS)
 
 
+PIPELINE_CLUSTER_FIELDS = (
+    *("apply_policy_default_values", "aws_attributes", "azure_attributes", "cluster_log_conf", "custom_tags"),
+    *("driver_instance_pool_id", "driver_node_type_id", "enable_local_disk_encryption", "gcp_attributes"),
+    *("init_scripts", "instance_pool_id", "node_type_id", "num_workers", "policy_id", "spark_conf"),
+    *("spark_env_vars", "ssh_public_keys"),
+)
+PIPELINE_TEXTS = (
+    *("name", "catalog", "schema", "target", "storage", "channel", "edition", "root_path", "run_as_user_name"),
+    *("budget_policy_id", "usage_policy_id"),
+)
+PIPELINE_FLAGS = (
+    *("allow_duplicate_names", "cascade_on_destroy", "continuous", "development", "dry_run", "photon", "serverless"),
+)
+
+
 def pipelines(cluster: Struct) -> MapOf:
     """Declarative pipelines. Ingestion and gateways, which do not run locally, are not looked into."""
-    cluster_fields = ("apply_policy_default_values", "aws_attributes", "azure_attributes", "cluster_log_conf")
-    cluster_fields += ("custom_tags", "driver_instance_pool_id", "driver_node_type_id", "enable_local_disk_encryption")
-    cluster_fields += ("gcp_attributes", "init_scripts", "instance_pool_id", "node_type_id", "num_workers")
-    cluster_fields += ("policy_id", "spark_conf", "spark_env_vars", "ssh_public_keys")
     autoscale = struct(
         ("max_workers", "min_workers"), max_workers=INT, min_workers=INT, mode=words("ENHANCED", "LEGACY")
     )
-    clusters = Struct(
-        {**{name: cluster.fields[name] for name in cluster_fields}, "label": TEXT, "autoscale": autoscale}
-    )
+    shared = {name: cluster.fields[name] for name in PIPELINE_CLUSTER_FIELDS}
+    clusters = Struct({**shared, "label": TEXT, "autoscale": autoscale})
     library = struct(
         notebook=struct(path=TEXT),
         file=struct(path=TEXT),
@@ -212,16 +222,10 @@ def pipelines(cluster: Struct) -> MapOf:
     )
     fields = Struct(
         {
-            **dict.fromkeys(
-                ("name", "catalog", "schema", "target", "storage", "channel", "edition", "root_path"), TEXT
-            ),
-            **dict.fromkeys(("budget_policy_id", "usage_policy_id"), TEXT),
-            **dict.fromkeys(
-                ("allow_duplicate_names", "continuous", "development", "dry_run", "photon", "serverless"), BOOL
-            ),
+            **dict.fromkeys(PIPELINE_TEXTS, TEXT),
+            **dict.fromkeys(PIPELINE_FLAGS, BOOL),
             **dict.fromkeys(("configuration", "tags", "parameters"), MapOf(TEXT)),
             **dict.fromkeys(("gateway_definition", "ingestion_definition", "trigger", "deployment"), ANYTHING),
-            "cascade_on_destroy": BOOL,
             "clusters": ListOf(clusters),
             "libraries": ListOf(library),
             "environment": struct(dependencies=ListOf(TEXT), environment_version=TEXT),
@@ -230,7 +234,6 @@ def pipelines(cluster: Struct) -> MapOf:
             "notifications": ListOf(struct(alerts=ListOf(TEXT), email_recipients=ListOf(TEXT))),
             "restart_window": struct(("start_hour",), start_hour=INT, days_of_week=ListOf(DAYS), time_zone_id=TEXT),
             "run_as": RUN_AS,
-            "run_as_user_name": TEXT,
         }
     )
     return resource(fields, permissions=permissions("CAN_MANAGE", "CAN_RUN", "CAN_VIEW", "IS_OWNER"))

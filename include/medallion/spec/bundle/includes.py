@@ -1,6 +1,7 @@
 """Finding the files of a bundle and reading them into one tree. Runs wherever bundles are read.
 
-Patterns match as Go's filepath.Glob does: `*` and `?` stay within one folder name, and `**` is nothing special (reference §17.1).
+Patterns match as Go's filepath.Glob does: `*` and `?` stay within one name, and `**` is nothing special
+(reference §17.1).
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def join(tree: Node, more: Node, report: Report) -> Node:
 
 
 def includes(tree: Node, file: Path, report: Report, read: list[Path]) -> Iterator[Path]:
-    """The files that the root file includes, each once, in the order of its patterns; folders that are searched go to `read`."""
+    """The files that the root file includes, each once, pattern by pattern; searched folders go to `read`."""
     folder = file.parent
     seen = {folder / name for name in ROOT_FILES}
     listed = tree.get("include")
@@ -152,13 +153,13 @@ def glob(folder: Path, pattern: str, read: list[Path]) -> list[Path]:
 def names_in(folder: Path) -> list[str]:
     """The names in a folder, sorted; none when it is no folder or cannot be read."""
     try:
-        return sorted(os.listdir(folder))
+        return sorted(entry.name for entry in folder.iterdir())
     except OSError:
         return []
 
 
 def go_pattern(part: str) -> re.Pattern[str]:
-    """One part of a path as an expression: `*`, `?`, `[a-z]`, `[^a-z]` and `\\` before a character that stands for itself."""
+    """One part of a path as an expression: `*`, `?`, `[a-z]`, `[^a-z]`, and `\\` before a character meant as such."""
     expression = re.sub(r"\\.|\[\^?(?:\\.|[^\]\\])+\]|[*?]|.", translate, part, flags=re.DOTALL)
     try:
         return re.compile(expression, re.DOTALL)

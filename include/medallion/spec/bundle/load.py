@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medallion.spec.bundle.resolve import Resolved, resolve_bundle
+from medallion.spec.check import read_job
 from medallion.spec.definition import JobDefinition, Loaded
-from medallion.spec.job import Job
+from medallion.spec.problems import Problem
 
 
 def load_bundle(
@@ -25,21 +26,32 @@ def load_bundle(
 
 
 def load_resolved(resolved: Resolved) -> Loaded:
-    """The jobs of a bundle that was resolved."""
+    """The jobs of a bundle that was resolved, with the problems that the check of each job adds."""
     jobs = []
+    problems = list(resolved.problems)
+    known = {key for problem in problems for key in marks(problem)}
     for key, settings in resolved.resources.get("jobs", {}).items():
-        if isinstance(settings, dict):
-            jobs.append(
-                JobDefinition(Job.model_validate(settings), key, resolved.file, resolved.root, resolved.deployed)
-            )
+        if settings is None:
+            continue
+        at = ("resources", "jobs", key)
+        job, found = read_job(settings, file=resolved.file, positions=resolved.positions, at=at, lenient=True)
+        problems += [problem for problem in found if known.isdisjoint(marks(problem))]
+        if job is not None:
+            jobs.append(JobDefinition(job, key, resolved.file, resolved.root, resolved.deployed))
     others = {kind: found for kind, found in resolved.resources.items() if kind != "jobs"}
-    return Loaded(tuple(jobs), resolved.problems, others, resolved.read)
+    return Loaded(tuple(jobs), tuple(problems), others, resolved.read)
+
+
+def marks(problem: Problem) -> list[object]:
+    """What tells that two problems are about one thing: the path, and the place."""
+    place = (problem.file, problem.line, problem.column) if problem.line is not None else None
+    return [mark for mark in (problem.path, place) if mark is not None]
 
 
 def deployed_path_to_local(path: str, *, root: Path, deployed: str | None) -> Path | None:
-    """The local place of a workspace path that a bundle was resolved to; None when the path is not below the bundle's files.
+    """The local place of a workspace path of a resolved bundle; None when it is not below the bundle's files.
 
-    :param path: such as /Workspace/Users/someone/.bundle/x/dev/files/src/report (a notebook is named without its extension).
+    :param path: such as /Workspace/Users/someone/.bundle/x/dev/files/src/report (notebooks lack their extension).
     :param root: the definition's root: the folder that is deployed.
     :param deployed: the definition's deployed folder.
     """

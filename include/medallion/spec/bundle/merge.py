@@ -1,6 +1,7 @@
 """Merging of configuration trees. Runs wherever bundles are read; pure.
 
-Maps merge recursively and the later one wins; lists are joined; nothing merges with anything; kinds must agree (reference §17.1).
+Maps merge recursively and the later one wins; lists are joined; nothing merges with anything; kinds must agree
+(reference §17.1).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Fits a tree to the fields of a bundle: types are mended, unknown fields dropped with a warning. Runs wherever bundles are read.
+"""Fits a tree to the fields of a bundle: types are mended, unknown fields dropped with a warning. Runs at parse; pure.
 
-The rules are those of Databricks' CLI (reference §17.1, field coercion): text takes numbers and booleans, booleans take `yes` and `on`,
-numbers take numeric text, a value that is one whole `${…}` fits anywhere, and what does not fit is dropped with a warning.
+The rules are those of Databricks' CLI (reference §17.1, field coercion): text takes numbers and booleans, booleans take
+`yes` and `on`, numbers take numeric text, a value that is one whole `${…}` fits anywhere, and what does not fit is
+dropped with a warning.
 """
 
 from __future__ import annotations

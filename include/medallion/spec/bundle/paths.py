@@ -1,7 +1,7 @@
-"""Paths of notebooks, files and libraries: from the file that defines them to the workspace. Runs wherever bundles are read.
+"""Paths of notebooks, files and libraries: from the file that defines them to the workspace. Runs at parse.
 
-A relative path counts from the file that defines it; an absolute one is in the workspace, one with a scheme elsewhere, and both stay.
-Paths of tasks stay as well when the job has a git source. Rules and modes: reference §17.1.
+A relative path counts from the file that defines it; an absolute one is in the workspace, one with a scheme elsewhere,
+and both stay. Paths of tasks stay as well when the job has a git source. Rules and modes: reference §17.1.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ IN_TASKS: tuple[tuple[JsonPath, Mode], ...] = (
     (("libraries", ANY, "whl"), Mode.LIBRARY),
     (("libraries", ANY, "jar"), Mode.LIBRARY),
 )
-DEPENDENCIES = (
+DEPENDENCIES: tuple[JsonPath, ...] = (
     (*JOB, "environments", ANY, "spec", "dependencies", ANY),
     (*PIPELINE, "environment", "dependencies", ANY),
 )
@@ -210,7 +210,7 @@ class Translator:
             return node
         problem, hint = CHECKS[spot.mode](local, path) if spot.mode in CHECKS else ("", None)
         if problem:
-            self.report.error(problem, node, at, hint or self.relative_hint(node, path, at))
+            self.report.error(problem, node, at, hint or self.relative_hint(node, path))
             return node
         deployed = self.deployed(spot.mode, inside)
         return with_value(node, f"{flag} {deployed}" if flag else deployed)
@@ -225,13 +225,14 @@ class Translator:
             inside = inside.removesuffix(posixpath.splitext(inside)[1])
         return posixpath.normpath(posixpath.join(self.remote, inside))
 
-    def relative_hint(self, node: Node, path: str, at: JsonPath) -> str | None:
-        """Whether the path would lead somewhere from the bundle's folder, a common mistake."""
+    def relative_hint(self, node: Node, path: str) -> str | None:
+        """What to write when the path would lead somewhere from the bundle's folder, a common mistake."""
         own = defining_folder(node, self.folder)
-        original = os.path.relpath(self.folder / path, own)
-        if own != self.folder and (self.folder / original).exists():
-            return f"{original} counts from the file that defines it, so from {own}; write {os.path.relpath(self.folder / original, own)}"
-        return None if at else None
+        written = os.path.relpath(self.folder / path, own)
+        meant = self.folder / written
+        if own == self.folder or not meant.exists():
+            return None
+        return f"{written} counts from the file that defines it; write {os.path.relpath(meant, own)}"
 
 
 Finding = tuple[str, str | None]

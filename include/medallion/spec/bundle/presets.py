@@ -8,9 +8,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
+from medallion.spec.bundle.fields import WORKSPACE_PATHS
 from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.tree import EMPTY, Node, drop, made, put
-from medallion.spec.bundle.workspace import WORKSPACE_PATHS, User, plain_name, tag_value
+from medallion.spec.bundle.workspace import User, plain_name, tag_value
 
 DEVELOPMENT_RUNS = 4
 PAUSED, UNPAUSED = "PAUSED", "UNPAUSED"
@@ -157,7 +158,8 @@ def set_run_as(tree: Node, user: User, report: Report) -> Node:
     if user.name not in people.values():
         for kind in ("model_serving_endpoints", "quality_monitors", "apps"):
             if (found_kind := tree.at("resources", kind)) is not None and found_kind.value:
-                message = f"{kind} cannot run as another user than their owner; the bundle's run_as is {[*people.values()][0]}"
+                other = next(iter(people.values()))
+                message = f"{kind} cannot run as another user than their owner; the bundle's run_as is {other}"
                 report.error(message, found_kind, ("resources", kind))
     return copy_run_as(tree, people, ("jobs", "pipelines", "alerts"))
 
@@ -246,19 +248,16 @@ def check_production(tree: Node, target: Node, user: User, report: Report) -> No
     for key, pipeline in each(tree, "pipelines"):
         flag = pipeline.get("development")
         if flag is not None and flag.value is True:
-            at = ("resources", "pipelines", key, "development")
-            report.error("a target in production mode cannot have a pipeline in development", flag, at)
+            where = ("resources", "pipelines", key, "development")
+            report.error("a target in production mode cannot have a pipeline in development", flag, where)
             return
     if target.text("workspace", "root_path"):
         return
     jobs = each(tree, "jobs")
     all_run_as = all((job.get("run_as") or EMPTY).value for _, job in jobs)
+    at = ("workspace", "root_path")
     hint = f"for example /Workspace/Users/{user.name}/.bundle/${{bundle.name}}/${{bundle.target}}"
     if all_run_as or user.is_service_principal:
-        report.note(
-            "a target in production mode should set workspace.root_path", target, ("workspace", "root_path"), hint
-        )
+        report.note("a target in production mode should set workspace.root_path", target, at, hint)
     else:
-        report.error(
-            "a target in production mode must set workspace.root_path", target, ("workspace", "root_path"), hint
-        )
+        report.error("a target in production mode must set workspace.root_path", target, at, hint)

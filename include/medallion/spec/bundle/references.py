@@ -1,7 +1,7 @@
 """`${…}`: what they may look like, and putting values in their place. Runs wherever bundles are read; pure.
 
-A value that is one whole reference keeps the type of what it refers to; one inside a longer text becomes text; there is no escape
-(reference §17.3). Names outside the given namespaces, such as `${resources.jobs.x.id}`, are left for later.
+A value that is one whole reference keeps the type of what it refers to; one inside a longer text becomes text; there is
+no escape (reference §17.3). Names outside the given namespaces, such as `${resources.jobs.x.id}`, are left for later.
 """
 
 from __future__ import annotations
@@ -113,9 +113,8 @@ class Round:
 def as_text(value: Node, name: str) -> str:
     """A value as it is written into a longer text."""
     if value.kind in {"map", "sequence"}:
-        raise UnresolvedError(
-            f"${{{name}}} is a {value.kind}, which cannot be put inside a text", "let it be the whole value"
-        )
+        message = f"${{{name}}} is a {value.kind}, which cannot be put inside a text"
+        raise UnresolvedError(message, "let it be the whole value")
     if value.value is None:
         return "<nil>"
     if isinstance(value.value, bool):

@@ -1,7 +1,7 @@
 """Resolves an asset bundle: the order of the stages. Runs at parse, in the CLI and in tests.
 
-The order is that of Databricks' CLI (reference §17.6), since it decides what wins. Unlike there, an error does not end the work:
-later stages go on with what there is, so that all problems come at once.
+The order is that of Databricks' CLI (reference §17.6), since it decides what wins. Unlike there, an error does not end
+the work: later stages go on with what there is, so that all problems come at once.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ INTERNAL = ("deployment", "edit_mode", "format")
 class Resolved:
     """A bundle resolved for one target.
 
-    :param resources: what `databricks bundle validate -o json` gives under `resources`, but for `deployment`, `edit_mode` and
-        `format`, which only a deployment needs.
+    :param resources: what `databricks bundle validate -o json` gives under `resources`, but for `deployment`,
+        `edit_mode` and `format`, which only a deployment needs.
     :param positions: places of everything in the files, by path from the bundle's root.
-    :param root: the folder that is deployed (the bundle's own, unless sync.paths leaves it); None when nothing could be read.
+    :param root: the folder that is deployed: the bundle's own, unless sync.paths leaves it.
+    :param file: the bundle's root file.
     :param deployed: the workspace folder that stands for `root` after a deployment (workspace.file_path).
     :param read: every file and searched folder that the answer depends on.
     :param target: the target's name; None when none could be chosen.

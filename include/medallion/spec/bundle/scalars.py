@@ -1,7 +1,7 @@
-"""What a plain YAML scalar means, by the rules that Databricks' CLI reads bundles with. Runs wherever bundles are read; pure.
+"""What a plain YAML scalar means, by the rules that Databricks' CLI reads bundles with. Runs at parse; pure.
 
-Only `true` and `false` (three spellings each) are booleans; `no`, `on` and `12:30` are text; `010` is ten; a date keeps its text.
-Source: reference §17.1, seen in the CLI's output for bundle 05_scalars and its YAML library's documented tag rules.
+Only `true` and `false` (three spellings each) are booleans; `no`, `on` and `12:30` are text; `010` is ten; a date keeps
+its text. Source: reference §17.1, the CLI's output for bundle 05_scalars, the tag rules of its YAML library.
 """
 
 from __future__ import annotations

@@ -76,18 +76,14 @@ def rename_old_keys(tree: Node, report: Report) -> Node:
 
 def choose_target(tree: Node, asked: str | None, report: Report) -> str | None:
     """The name of the target: the one asked for, the only one, the default one. None when there is no choice."""
-    targets = dict(tree.get("targets").items()) if tree.get("targets") else {}  # type: ignore[union-attr]
+    targets: dict[str, Node] = dict((tree.get("targets") or EMPTY).items())
     names = list(targets) or [IMPLICIT]
     if asked is not None:
         if asked in names:
             return asked
         known = ", ".join(sorted(names))
-        report.error(
-            f"{asked}: no such target",
-            tree.get("targets"),
-            ("targets",),
-            did_you_mean(asked, names) or f"targets are {known}",
-        )
+        hint = did_you_mean(asked, names) or f"targets are {known}"
+        report.error(f"{asked}: no such target", tree.get("targets"), ("targets",), hint)
         return None
     if len(names) == 1:
         return names[0]

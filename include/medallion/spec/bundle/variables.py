@@ -1,6 +1,7 @@
 """Values of a bundle's variables, and lookup of `${…}` names. Runs wherever bundles are read.
 
-Precedence (reference §17.3): --var, BUNDLE_VAR_<name>, lookup, variable-overrides.json, the target's default, the default.
+Precedence (reference §17.3): --var, BUNDLE_VAR_<name>, lookup, variable-overrides.json, the target's default, the
+default.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Sources:
 
     :param given: `--var` and the like.
     :param environ: the environment.
-    :param lookups: ids by kind and name, such as `{"warehouse": {"Shared": "abc"}}`: a local runner cannot ask a workspace.
+    :param lookups: ids by kind and name, such as `{"warehouse": {"Shared": "abc"}}`, as there is no workspace to ask.
     """
 
     given: Mapping[str, str]
@@ -62,9 +63,8 @@ def value_of(name: str, variable: Node, sources: Sources, overrides: Node, repor
         if text is None:
             continue
         if is_complex:
-            report.error(
-                f"variable {name} is complex; {origin} cannot set it", variable, at, "use variable-overrides.json"
-            )
+            message = f"variable {name} is complex; {origin} cannot set it"
+            report.error(message, variable, at, "use variable-overrides.json")
             return None
         return Node(text)
     lookup = variable.get("lookup")
@@ -75,9 +75,8 @@ def value_of(name: str, variable: Node, sources: Sources, overrides: Node, repor
         has_complex = override.kind in {"map", "sequence"}
         if is_complex != has_complex:
             kinds = ("complex", "not complex") if is_complex else ("not complex", "complex")
-            report.error(
-                f"variable {name} is {kinds[0]} and its value in {OVERRIDES.split('/')[-1]} is {kinds[1]}", override, at
-            )
+            message = f"variable {name} is {kinds[0]} and its value in variable-overrides.json is {kinds[1]}"
+            report.error(message, override, at)
             return None
         return override
     default = variable.get("default")
@@ -146,7 +145,7 @@ class Scope:
             if found is None or (found.value is None and not isinstance(schema, Anything)):
                 found = zero(schema)
             if found is None or (isinstance(schema, Anything) and child(node, step) is None):
-                known = [key for key in schema_keys(root(), steps[: steps.index(step)])]
+                known = schema_keys(root(), steps[: steps.index(step)])
                 raise missing(name, node, step, known)
             node = found
         return node

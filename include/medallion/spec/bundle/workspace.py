@@ -1,4 +1,4 @@
-"""Where a bundle would be deployed: the user, the folders in the workspace, the sync root, the git facts. Runs wherever bundles are read."""
+"""Where a bundle would be deployed: the user, workspace folders, the sync root, git facts. Runs at parse."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def tag_value(text: str) -> str:
 
 
 def set_workspace(tree: Node, user: User, folder: Path, target: str, report: Report) -> Node:
-    """The tree with the current user, the git facts and the workspace paths filled in (reference §17.1, §17.6 step 4)."""
+    """The tree with the current user, the git facts and the workspace paths (reference §17.1, §17.6 step 4)."""
     current = {
         "short_name": user.short_name,
         "domain_friendly_name": user.domain_friendly_name,
@@ -149,7 +149,7 @@ def set_sync_paths(tree: Node, folder: Path) -> Node:
 def relative(item: Node, folder: Path) -> Node:
     """A path relative to the bundle's folder."""
     base = os.path.relpath(defining_folder(item, folder), folder)
-    return with_value(item, os.path.normpath(os.path.join(base, str(item.value))))
+    return with_value(item, posixpath.normpath(posixpath.join(base, str(item.value))))
 
 
 def defining_folder(node: Node, folder: Path) -> Path:
@@ -163,7 +163,7 @@ def sync_root(tree: Node, folder: Path, report: Report) -> Path:
     found = folder
     for index, item in enumerate((tree.at("sync", "paths") or EMPTY).elements()):
         path = str(item.value)
-        if os.path.isabs(path):
+        if path.startswith("/"):
             report.error(f"sync path {path} must be relative", item, ("sync", "paths", index))
             continue
         ups = sum(1 for part in path.split("/") if part == "..")

@@ -102,10 +102,7 @@ class TreeReader:
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         before = self.size
-        if isinstance(event, pyyaml.ScalarEvent):
-            node = self.scalar(event)
-        else:
-            node = self.collection(parser, event)
+        node = self.scalar(event) if isinstance(event, pyyaml.ScalarEvent) else self.collection(parser, event)
         if event.anchor is not None:
             node = replace(node, anchor=True)
             self.anchors[event.anchor] = Anchored(node, self.size - before + 1)
@@ -153,7 +150,7 @@ class TreeReader:
         return Node(values, self.places(event), keys)
 
     def merge_sources(self, parser: Any, event: Any) -> list[Node]:
-        """The mappings that a `<<` names: an alias, or a list of mappings. A mapping in place is refused, as the CLI does."""
+        """The mappings that a `<<` names: an alias, or a list of mappings. A mapping in place is refused."""
         if isinstance(event, pyyaml.AliasEvent):
             sources = [self.node(parser, event)]
         elif isinstance(event, pyyaml.SequenceStartEvent):
