@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medallion.compute.driver import DriverSpec
 from medallion.errors import TargetError
 from medallion.settings import Settings, TargetSettings
 from medallion.spec.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from medallion.spec.clusters import ClusterSpec
+    from medallion.spec.job import Job, Task
 
 DEFAULT_TARGET = "default"
 SECRET = re.compile(r"\{\{\s*secrets/([^/}\s]+)/([^/}\s]+)\s*\}\}")
@@ -102,3 +106,44 @@ def with_secrets(name: str, text: str, secret: Secrets | None) -> str:
             raise TargetError(f"{name} names the secret {scope}/{key}, which does not exist") from None
 
     return SECRET.sub(answer, text)
+
+
+def driver_for_cluster(settings: Settings, cluster: ClusterSpec, *, secret: Secrets | None = None) -> DriverSpec:
+    """The driver that stands for a job cluster's definition. Raises as `driver_spec` does."""
+    return driver_spec(settings, new_cluster=definition_of(cluster), secret=secret)
+
+
+def driver_for_task(settings: Settings, task: Task, job: Job, *, secret: Secrets | None = None) -> DriverSpec:
+    """The driver of a task: its existing cluster, its own or the job's cluster definition, else the default target.
+
+    Raises as `driver_spec` does.
+    """
+    cluster = task.new_cluster
+    if task.job_cluster_key is not None:
+        shared = {item.job_cluster_key: item.new_cluster for item in job.job_clusters or ()}
+        if task.job_cluster_key not in shared:
+            near = did_you_mean(task.job_cluster_key, shared)
+            raise TargetError(f"task {task.task_key!r}: the job has no cluster {task.job_cluster_key!r}", hint=near)
+        cluster = shared[task.job_cluster_key]
+    return driver_spec(
+        settings,
+        target=target_of_sql(settings, task),
+        existing_cluster_id=task.existing_cluster_id,
+        new_cluster=definition_of(cluster),
+        secret=secret,
+    )
+
+
+def target_of_sql(settings: Settings, task: Task) -> str:
+    """The target of a task's warehouse, when it has one, else the default."""
+    warehouse = task.sql_task.warehouse_id if task.sql_task is not None else None
+    if warehouse is None and task.notebook_task is not None:
+        warehouse = task.notebook_task.warehouse_id
+    return target_of_warehouse(settings, warehouse) if warehouse else DEFAULT_TARGET
+
+
+def definition_of(cluster: ClusterSpec | None) -> dict[str, Any] | None:
+    """What of a cluster's definition counts for a local driver."""
+    if cluster is None:
+        return None
+    return {"spark_conf": cluster.spark_conf, "spark_env_vars": cluster.spark_env_vars}
