@@ -12,6 +12,9 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent
 
+JOBS_FOLDER = Path(os.environ.get("MEDALLION_JOBS_FOLDER", PROJECT / "jobs"))
+"""The jobs that the integrity checks look at: ours, or a user's own by this one setting."""
+
 for _name in list(os.environ):
     if _name.startswith(("AIRFLOW_", "DATABRICKS_", "MEDALLION_", "BUNDLE_VAR_", "SPARK_", "PYSPARK_")):
         del os.environ[_name]
@@ -42,6 +45,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def project() -> Path:
     """The project's own folder, with its examples."""
     return PROJECT
+
+
+@pytest.fixture(scope="session")
+def jobs_folder() -> Path:
+    """The jobs folder under test."""
+    return JOBS_FOLDER
 
 
 @pytest.fixture(scope="session")

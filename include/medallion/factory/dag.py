@@ -25,10 +25,11 @@ Airflow's `parallelism`."""
 def build_dag(definition: JobDefinition) -> DAG:
     """The DAG of a job: same name, description, tags, tasks, edges, rules, retries, time-outs and parameters."""
     job = definition.job
+    name = naming.job_name(job.name)
     digest = digest_of(job)
     dag = DAG(
-        naming.dag_id(name_of(job)),
-        dag_display_name=name_of(job),
+        naming.dag_id(name),
+        dag_display_name=name,
         description=job.description,
         schedule=schedule_of(job),
         params=params(job),

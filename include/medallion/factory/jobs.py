@@ -81,7 +81,7 @@ def definitions_by_dag(
         loaded = cache.load(path)
         problems.extend(loaded.errors)
         for definition in () if loaded.errors else loaded.jobs:
-            dag_id = naming.dag_id(definition.job.name)
+            dag_id = naming.dag_id(naming.job_name(definition.job.name))
             if only is not None and dag_id != only:
                 continue
             if dag_id in found:

@@ -12,6 +12,11 @@ _VALID = re.compile(r"[A-Za-z0-9_.-]+")
 _INVALID_RUN = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
+def job_name(name: str | None) -> str:
+    """A job's name; the Jobs API calls one without a name "Untitled"."""
+    return name or "Untitled"
+
+
 def dag_id(job_name: str) -> str:
     """The DAG id of a job: its name, or a stable slug of it where Airflow cannot hold the name.
 

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from medallion.factory.attempt import Attempt
+from medallion.factory.naming import job_name
 from medallion.spec.run_if import Outcome, Verdict, judge
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class LakeflowOperator(BaseOperator):
     def attempt(self, context: Context) -> Attempt:
         """This attempt's ids and places."""
         return Attempt.of(
-            context, task_key=self.task.task_key, job_name=self.definition.job.name, job_id=self.definition.job_id
+            context, task_key=self.task.task_key, job_name=job_name(self.definition.job.name), job_id=self.definition.job_id
         )
 
     def leave_when_unmet(self, context: Context) -> None:
