@@ -21,7 +21,9 @@ summary.write.format("delta").mode("overwrite").option("overwriteSchema", True).
 
 # COMMAND ----------
 
-row = spark.table(target)
-row.display()
+import json
 
-dbutils.notebook.exit(row.toJSON().first())
+written = spark.table(target)
+written.display()
+
+dbutils.notebook.exit(json.dumps(written.first().asDict(), default=str))

@@ -45,7 +45,7 @@ if spark.catalog.tableExists(target):
     landed = (
         landed.join(F.broadcast(before), file, "left")
         .withColumn("ingest_time", F.coalesce("first_time", "ingest_time"))
-        .drop("first_time")
+        .select(landed.columns)
     )
 
 landed.write.format("delta").mode("overwrite").option("overwriteSchema", True).saveAsTable(target)
