@@ -78,13 +78,13 @@ def mend(data: dict[str, Any], path: JsonPath, detail: Any, findings: Findings) 
     return False
 
 
-def place_in(data: Any, loc: Sequence[str | int]) -> JsonPath:
+def place_in(data: Any, loc: Sequence[Any]) -> JsonPath:
     """The path that an error of pydantic means: without the names of types that it adds for a choice of types."""
     for depth, step in enumerate(loc):
-        if not isinstance(data, (dict, list)):
-            return tuple(loc[:depth])
         if isinstance(data, dict) and step not in data:
             return tuple(loc[: depth + 1])
+        if not isinstance(data, (dict, list, tuple)):
+            return tuple(loc[:depth])
         data = data[step]
     return tuple(loc)
 

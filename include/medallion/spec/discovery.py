@@ -1,0 +1,81 @@
+"""Finds the definitions below a folder: bundles, and JSON files that are jobs. Runs at parse and in the CLI; pure."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from medallion.spec.source import MAX_BYTES
+
+BUNDLE_FILES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
+"""Names of a bundle's root file (Databricks CLI)."""
+
+JOB_KEYS = frozenset({"tasks", "settings", "new_settings", "resources"})
+"""An object with one of these at the top is a definition; other JSON files (schemas, data) are none."""
+
+SKIPPED = frozenset({"node_modules", "__pycache__", "venv"})
+"""Folders that hold other people's files. Folders whose name starts with a dot are skipped too."""
+
+
+def bundle_file(folder: Path) -> Path | None:
+    """The root file of the bundle in a folder."""
+    return next((file for name in BUNDLE_FILES if (file := folder / name).is_file()), None)
+
+
+def discover(folder: Path) -> tuple[Path, ...]:
+    """Every definition below a folder, in the order of the paths: bundles' folders, and JSON files that are jobs.
+
+    Nothing below a bundle's folder is a definition of its own. A JSON file that cannot be parsed counts, so that
+    loading it says what is wrong. Links to folders are followed once.
+    """
+    folder = folder.absolute()
+    return tuple(sorted(definitions(folder, frozenset()))) if folder.is_dir() else ()
+
+
+def definitions(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """The definitions of one folder and those below it. `above` holds the real paths of the folders around it."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except OSError:
+        return
+    if any(entry.name in BUNDLE_FILES and entry.is_file() for entry in found):
+        yield folder
+        return
+    for entry in found:
+        if entry.name.startswith(".") or entry.name in SKIPPED:
+            continue
+        if entry.name.lower().endswith(".json"):
+            if is_definition(entry):
+                yield Path(entry.path)
+        elif entry.is_dir():
+            yield from definitions(Path(entry.path), above | {real})
+
+
+def is_definition(entry: os.DirEntry[str]) -> bool:
+    """Whether a JSON file is a job's, by its state on disk."""
+    try:
+        status = entry.stat()
+        return entry.is_file() and looks_like_job(entry.path, status.st_mtime_ns, status.st_size)
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=20_000)
+def looks_like_job(file: str, changed: int, size: int) -> bool:
+    """Whether a JSON file is an object with a job's keys, or no JSON at all."""
+    if size > MAX_BYTES:
+        return False
+    try:
+        value = json.loads(Path(file).read_bytes())
+    except (ValueError, RecursionError):
+        return True
+    except OSError:
+        return False
+    return isinstance(value, dict) and not JOB_KEYS.isdisjoint(value)
