@@ -1,0 +1,25 @@
+package medallion.catalog;
+
+import org.apache.spark.QueryContext;
+import org.apache.spark.sql.AnalysisException;
+
+/** What a user did wrong, in plain words. Python sees it as pyspark's AnalysisException. */
+public final class Problem extends AnalysisException {
+  private static final long serialVersionUID = 1L;
+
+  public Problem(String message) {
+    super(message, Scala.none(), Scala.none(), Scala.none(), Scala.none(), Scala.map(java.util.Map.of()),
+        new QueryContext[0]);
+  }
+
+  /** Throws a Problem where the interface allows no checked exception. */
+  static RuntimeException raise(String message) {
+    return sneak(new Problem(message));
+  }
+
+  /** Throws any exception unchecked: Spark's own interfaces throw checked ones without declaring them (Scala). */
+  @SuppressWarnings("unchecked")
+  static <E extends Throwable> RuntimeException sneak(Throwable error) throws E {
+    throw (E) error;
+  }
+}
