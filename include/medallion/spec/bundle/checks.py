@@ -64,35 +64,46 @@ def check_scripts(tree: Node, report: Report) -> None:
 
 def check_fields(tree: Node, report: Report) -> None:
     """Required fields that are not set, and words that an enum does not have: warnings, as in the CLI."""
-    for path, node, schema in typed(tree, root(), ()):
-        if isinstance(schema, Struct):
-            for name in schema.required:
-                value = node.get(name)
-                if value is None or value.value is None:
-                    report.warning(f"required field {name} is not set", node, path)
-    for path, node, schema in typed(tree, root(), ()):
-        if isinstance(schema, Scalar) and schema.words and node.kind == "string":
-            if node.value in schema.words or has_reference(node.value):
-                continue
-            hint = did_you_mean(node.value, schema.words)
-            message = f'"{node.value}" is not a value of {path[-1]}: it must be one of '
-            report.warning(message + ", ".join(sorted(schema.words)), node, path, hint)
+    found = list(structs(tree, root(), ()))
+    for path, node, schema in found:
+        for name in schema.required:
+            value = node.get(name)
+            if value is None or value.value is None:
+                report.warning(f"required field {name} is not set", node, path)
+    for path, node, schema in found:
+        for name, value in node.items():
+            field = schema.fields.get(name)
+            if isinstance(field, ListOf):
+                for index, item in enumerate(value.elements()):
+                    check_word(item, field.item, (*path, name, index), report)
+            elif value.value != "" or name in schema.required:
+                check_word(value, field, (*path, name), report)
 
 
-def typed(node: Node, schema: Schema, at: JsonPath) -> Iterator[tuple[JsonPath, Node, Schema]]:
-    """Every value that has fields or a scalar type, with its path and schema."""
-    if isinstance(schema, (Struct, Scalar)):
-        yield at, node, schema
+def check_word(node: Node, schema: Schema | None, at: JsonPath, report: Report) -> None:
+    """A word that an enum does not have."""
+    if not isinstance(schema, Scalar) or not schema.words or node.kind != "string":
+        return
+    if node.value in schema.words or has_reference(node.value):
+        return
+    field = next(step for step in reversed(at) if isinstance(step, str))
+    message = f'"{node.value}" is not a value of {field}: it must be one of {", ".join(sorted(schema.words))}'
+    report.warning(message, node, at, did_you_mean(node.value, schema.words))
+
+
+def structs(node: Node, schema: Schema, at: JsonPath) -> Iterator[tuple[JsonPath, Node, Struct]]:
+    """Every object that has fields, with its path and schema."""
     if isinstance(schema, Struct):
+        yield at, node, schema
         for key, item in node.items():
             if key in schema.fields:
-                yield from typed(item, schema.fields[key], (*at, key))
+                yield from structs(item, schema.fields[key], (*at, key))
     elif isinstance(schema, MapOf):
         for key, item in node.items():
-            yield from typed(item, schema.item, (*at, key))
+            yield from structs(item, schema.item, (*at, key))
     elif isinstance(schema, ListOf):
         for index, item in enumerate(node.elements()):
-            yield from typed(item, schema.item, (*at, index))
+            yield from structs(item, schema.item, (*at, index))
 
 
 def check_grants(tree: Node, report: Report) -> None:

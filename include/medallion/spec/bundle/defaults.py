@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from medallion.spec.bundle.merge import MergeError, merge_keyed
+from medallion.spec.bundle.references import descend, is_whole_reference, resolve_tree, split_name
 from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.tree import ANY, EMPTY, Node, drop, made, matches, put, rewrite
 from medallion.spec.bundle.workspace import User
@@ -151,6 +152,38 @@ def set_defaults(tree: Node) -> Node:
     return tree
 
 
+def set_volume_paths(tree: Node, report: Report) -> Node:
+    """Volumes with their path, and references to it resolved: it follows from the names, before any deployment."""
+    for path, volume in list(matches(tree, ("resources", "volumes", ANY))):
+        if volume.kind != "map":
+            continue
+        if volume.text("volume_path"):
+            at = (*path, "volume_path")
+            report.error(
+                "volume_path follows from the names and cannot be set", volume.get("volume_path"), at, "remove it"
+            )
+            continue
+        names = (followed(tree, volume.text(name)) for name in ("catalog_name", "schema_name", "name"))
+        tree = put(tree, (*path, "volume_path"), Node(f"/Volumes/{'/'.join(names)}"))
+    resources = tree.get("resources")
+    if resources is None or tree.at("resources", "volumes") is None:
+        return tree
+
+    def find(steps: JsonPath, name: str) -> Node | None:
+        is_path = steps[:2] == ("resources", "volumes") and steps[3:] == ("volume_path",)
+        return descend(tree, steps, name) if is_path else None
+
+    return put(tree, ("resources",), resolve_tree(resources, ("resources",), find, report, lambda node: node))
+
+
+def followed(tree: Node, text: str) -> str:
+    """The text that a reference to a resource's field leads to; any other text as it is."""
+    if not is_whole_reference(text):
+        return text
+    node = tree.at(*split_name(text[2:-1]))
+    return node.value if node is not None and node.kind == "string" else text
+
+
 LEVELS: dict[str, tuple[str, str, str | None]] = {
     "jobs": ("CAN_MANAGE", "CAN_VIEW", "CAN_MANAGE_RUN"),
     "pipelines": ("CAN_MANAGE", "CAN_VIEW", "CAN_RUN"),
@@ -189,6 +222,9 @@ def apply_permissions(tree: Node, user: User, report: Report) -> Node:
             at = ("permissions", index, "level")
             message = f"permission level {item.text('level')} must be one of {', '.join(BUNDLE_LEVELS)}"
             report.error(message, item.get("level") or item, at)
+    if shared and not any(person(item) == user.name and item.text("level") == "CAN_MANAGE" for item in shared):
+        hint = f"add user_name: {user.name} with the level CAN_MANAGE"
+        report.note("permissions should name the user who deploys", tree.get("permissions"), ("permissions",), hint)
     for path, resource in list(matches(tree, ("resources", ANY, ANY))):
         kind = str(path[1])
         if resource.kind != "map":

@@ -97,11 +97,11 @@ def read_file(file: Path, report: Report) -> Node | None:
 
 def join(tree: Node, more: Node, report: Report) -> Node:
     """Two files as one tree."""
-    try:
-        return merge(tree, more)
-    except MergeError as error:
+
+    def conflict(error: MergeError) -> None:
         report.error(f"{error}, which another file has", error.node)
-        return tree
+
+    return merge(tree, more, conflict)
 
 
 def includes(tree: Node, file: Path, report: Report, read: list[Path]) -> Iterator[Path]:

@@ -20,29 +20,38 @@ class MergeError(ValueError):
         self.node = later
 
 
-def merge(earlier: Node, later: Node) -> Node:
+Conflict = Callable[["MergeError"], None]
+
+
+def refuse(error: MergeError) -> None:
+    """Ends the merge."""
+    raise error
+
+
+def merge(earlier: Node, later: Node, conflict: Conflict = refuse) -> Node:
     """Both trees as one. The place that counts is the one whose value won.
 
-    :raises MergeError: kinds differ somewhere.
+    :param conflict: told of values of different kinds; unless it raises, the later one wins and the rest is merged.
+    :raises MergeError: kinds differ somewhere, by default.
     """
     if earlier.value is None:
         return replace(later, places=later.places + earlier.places)
     if later.value is None:
         return replace(earlier, places=earlier.places + later.places)
     if earlier.kind != later.kind:
-        raise MergeError(earlier, later)
-    if type(earlier.value) is dict:
-        return merge_maps(earlier, later)
-    if type(earlier.value) is list:
+        conflict(MergeError(earlier, later))
+    elif type(earlier.value) is dict:
+        return merge_maps(earlier, later, conflict)
+    elif type(earlier.value) is list:
         return replace(earlier, value=[*earlier.value, *later.value], places=earlier.places + later.places)
     return replace(later, places=later.places + earlier.places)
 
 
-def merge_maps(earlier: Node, later: Node) -> Node:
+def merge_maps(earlier: Node, later: Node, conflict: Conflict) -> Node:
     """Both mappings, key by key; a key's place is the later one's."""
     values = dict(earlier.value)
     for key, item in later.value.items():
-        values[key] = merge(values[key], item) if key in values else item
+        values[key] = merge(values[key], item, conflict) if key in values else item
     keys = {**(earlier.keys or {}), **(later.keys or {})}
     return Node(values, earlier.places + later.places, keys)
 

@@ -124,6 +124,7 @@ SPOTS: tuple[Spot, ...] = (
     Spot((*PIPELINE, "libraries", ANY, "file", "path"), Mode.FILE),
     Spot((*PIPELINE, "libraries", ANY, "glob", "include"), Mode.GLOB),
     Spot((*PIPELINE, "root_path"), Mode.FOLDER),
+    Spot(("resources", "apps", ANY, "source_code_path"), Mode.FOLDER),
 )
 OUTSIDE_ALLOWED = frozenset({Mode.LIBRARY, Mode.DEPENDENCY, Mode.PIP_FLAG})
 

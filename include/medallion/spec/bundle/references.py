@@ -24,6 +24,11 @@ MAX_ROUNDS = 11
 MAX_TEXT = 1_000_000
 """Characters that one text may grow to: references inside references can double it at every step."""
 
+MAX_CHAIN = 200
+MAX_DEPTH = 100
+MAX_VALUES = 500_000
+"""A tree whose references would make it larger or deeper is not resolved further: it holds itself, or is an attack."""
+
 
 def is_whole_reference(text: str) -> bool:
     """Whether a text is one reference and nothing else."""
@@ -63,12 +68,15 @@ class Round:
 
     lookup: Lookup
     found: dict[str, Node | None] = field(default_factory=dict)
+    extents: dict[int, tuple[int, int]] = field(default_factory=dict)
     failures: dict[str, UnresolvedError] = field(default_factory=dict)
     updates: bool = False
 
     def resolve(self, node: Node, seen: tuple[str, ...]) -> Node:
         """A text with its references replaced."""
         names = reference_names(node.value)
+        if len(seen) > MAX_CHAIN:
+            raise UnresolvedError(f"references form a chain of more than {MAX_CHAIN}")
         for name in names:
             if name in seen:
                 chain = " -> ".join((*seen, name))
@@ -109,6 +117,16 @@ class Round:
         self.found[name] = node
         return node
 
+    def extent(self, node: Node) -> tuple[int, int]:
+        """How many levels and how many values a tree has; shared parts count each time and are measured once."""
+        known = self.extents.get(id(node))
+        if known is None:
+            inside = [item for _, item in node.items()] or node.elements()
+            below = [self.extent(item) for item in inside]
+            depth = 1 + max((levels for levels, _ in below), default=0)
+            known = self.extents[id(node)] = (depth, 1 + sum(values for _, values in below))
+        return known
+
 
 def as_text(value: Node, name: str) -> str:
     """A value as it is written into a longer text."""
@@ -140,13 +158,19 @@ def resolve_tree(node: Node, at: JsonPath, lookup: Lookup, report: Report, refit
     :param at: path of `node`, for messages.
     :param refit: fits the tree to its fields again after each round.
     """
+    before = len(report.problems)
     for number in range(MAX_ROUNDS):
         this = Round(lookup)
-        node = refit(replace_texts(node, at, this, report))
+        fresh = replace_texts(node, at, this, report)
+        depth, values = this.extent(fresh)
+        if depth > MAX_DEPTH or values > MAX_VALUES:
+            report.warning(f"references are nested too deeply; after {number} rounds some remain")
+            return node
+        node = refit(fresh)
         if not this.updates:
             return node
-        if number == MAX_ROUNDS - 1:
-            report.warning(f"references are nested too deeply; after {MAX_ROUNDS} rounds some may remain")
+    if len(report.problems) == before:
+        report.warning(f"references are nested too deeply; after {MAX_ROUNDS} rounds some may remain")
     return node
 
 

@@ -17,6 +17,7 @@ class Report:
     """The problems of one bundle, in the order in which they were found; the same one is kept once."""
 
     problems: list[Problem] = field(default_factory=list)
+    seen: set[object] = field(default_factory=set)
 
     @property
     def failed(self) -> bool:
@@ -35,9 +36,10 @@ class Report:
         places = spot.places if isinstance(spot, Node) else spot
         file, line, column = places[0] if places else (None, None, None)
         shown = format_path(path) if path is not None else None
-        problem = Problem(severity, message, file, line, column, shown, hint)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        mark = (severity, message, file, line, column, None if line else shown)
+        if mark not in self.seen:
+            self.seen.add(mark)
+            self.problems.append(Problem(severity, message, file, line, column, shown, hint))
 
     def error(self, message: str, spot: Spot = None, path: JsonPath | None = None, hint: str | None = None) -> None:
         """Note something that stops the bundle."""

@@ -150,7 +150,8 @@ def initialize_resources(tree: Node, folder: Path, request: Request, report: Rep
 
 
 def finish(tree: Node, report: Report) -> Node:
-    """Resources without empty texts, checked field by field (step 10)."""
+    """Resources with the paths of volumes and without empty texts, checked field by field (step 10)."""
+    tree = defaults.set_volume_paths(tree, report)
     resources = tree.get("resources")
     if resources is not None:
         tree = put(tree, ("resources",), drop_empty_texts(root().fields["resources"], resources))

@@ -127,11 +127,11 @@ def merge_section(tree: Node, target: Node, section: str, name: str, report: Rep
     own, override = tree.get(section), target.get(section)
     if override is None:
         return tree
-    try:
-        merged = merge(own, override) if own is not None else override
-    except MergeError as error:
+
+    def conflict(error: MergeError) -> None:
         report.error(f"target {name}: {error} that it overrides", error.node, ("targets", name, section))
-        return tree
+
+    merged = merge(own, override, conflict) if own is not None else override
     return put(tree, (section,), merged, (target.keys or {}).get(section, ()))
 
 

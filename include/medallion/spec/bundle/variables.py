@@ -49,7 +49,7 @@ def set_values(tree: Node, sources: Sources, folder: Path, target: str, report: 
             report.error(f"variable {name} has not been defined", tree.get("variables"), ("variables", name), hint)
     overrides = read_overrides(folder, target, report, read)
     for name, variable in declared.items():
-        variable = EMPTY if variable.value is None else variable
+        variable = Node({}, variable.places, {}) if variable.value is None else variable
         value = value_of(name, variable, sources, overrides, report)
         tree = put(tree, ("variables", name), put(variable, ("value",), value) if value is not None else variable)
     return tree
