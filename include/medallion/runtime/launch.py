@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from medallion.errors import MedallionError
 from medallion.runtime.channel import answer_question
-from medallion.runtime.children import Child, FreshChild, Order, child_environment, start_detached
+from medallion.runtime.children import Child, ForkedChild, FreshChild, Order, child_environment, start_detached
 from medallion.runtime.masks import Masks
 from medallion.runtime.protocol import (
     CONTEXT_FILE,
@@ -30,6 +31,7 @@ from medallion.runtime.protocol import (
     TaskResult,
     write_whole,
 )
+from medallion.runtime.spare_start import connect
 from medallion.settings import Settings
 
 GRACE_SECONDS = 5.0
@@ -178,8 +180,14 @@ class TaskProcess:
         elif "ask" in message and self._connection is not None:
             self._connection.setblocking(True)  # noqa: FBT003  socket's own signature
             with contextlib.suppress(OSError):
-                self._connection.sendall(answer_question(message, self._answers, self._masks))
+                self._connection.sendall(self._answer(message))
             self._connection.setblocking(False)  # noqa: FBT003
+
+    def _answer(self, message: dict[str, Any]) -> bytes:
+        if message["ask"] == "hello":
+            facts = {"masks": list(self._masks), "settings": self._settings.model_dump(mode="json")}
+            return json.dumps({"id": message["id"], "value": facts}).encode() + b"\n"
+        return answer_question(message, self._answers, self._masks)
 
     def _emit(self, line: str) -> None:
         self._on_output(self._masks.apply(line))
@@ -247,6 +255,11 @@ class TaskProcess:
 
 def start_child(order: Order, settings: Settings, *, spare: bool) -> Child:
     """A fork of the spare process, or a fresh process where there is none."""
+    if spare:
+        with contextlib.suppress(OSError, ValueError, MedallionError):
+            connection = connect(settings)
+            if connection is not None:
+                return ForkedChild(connection, order)
     return FreshChild(order)
 
 

@@ -39,8 +39,7 @@ def run_all(task: Task, notebook: Notebook, record: Record) -> TaskResult:
     """Run each cell and keep the record."""
     for position, cell in enumerate(notebook.cells):
         record.begin(position)
-        if task.channel is not None:
-            task.channel.tell("cell", index=cell.index, title=cell.title, line=cell.line)
+        task.channel.tell("cell", index=cell.index, title=cell.title, line=cell.line)
         try:
             run_cell(task, notebook, cell)
         except NotebookExit as exit_:
@@ -137,13 +136,9 @@ def headline(task: Task, notebook: Notebook, cell: Cell, line: int | None) -> st
 
 def is_lost(error: BaseException) -> bool:
     """Whether the exception means that the Spark driver is gone."""
-    if not any(kind.__module__.startswith(("py4j", "pyspark", "builtins")) for kind in type(error).__mro__[:1]):
-        return False
-    try:
-        from medallion.compute.session import is_driver_lost
-    except ImportError:
-        return False
-    return bool(is_driver_lost(error))
+    from medallion.compute.session import is_driver_lost
+
+    return is_driver_lost(error)
 
 
 def skip(_task: Task, _notebook: Notebook, _cell: Cell) -> None:

@@ -27,6 +27,7 @@ from medallion.runtime.masks import Masks
 from medallion.runtime.output import Output
 from medallion.runtime.protocol import RESULT_FILE, TaskContext, TaskResult, write_whole
 from medallion.runtime.task import Task
+from medallion.settings import Settings
 
 PAGE_NICENESS = 10
 
@@ -81,9 +82,11 @@ def run_task(context: TaskContext, pipes: Pipes, asked: float) -> int:
     connection = socket.socket(fileno=pipes.control)
     guard = Guard(context)
     channel = Channel(connection, guard.worker_gone)
-    masks = Masks(channel.ask("masks"))
+    hello = channel.ask("hello")
+    masks = Masks(hello["masks"])
+    settings = Settings.model_validate(hello["settings"])
     display = Display(output)
-    task = Task(context, Path(context.path), output, masks, display, Widgets(context.parameters), channel)
+    task = Task(context, Path(context.path), output, masks, display, Widgets(context.parameters), channel, settings)
     signal.signal(signal.SIGTERM, lambda _number, _frame: guard.terminated(task))
     result = timed(task, asked)
     write_whole(Path(context.output) / RESULT_FILE, masks.apply(result.to_json()))
@@ -144,8 +147,7 @@ def timed(task: Task, asked: float) -> TaskResult:
     except BaseException as error:  # noqa: BLE001  becomes the task's failure
         return failed(task, error)
     begun = time.time()
-    if task.channel is not None:
-        task.channel.tell("started")
+    task.channel.tell("started")
     result = dispatch(task)
     return replace(result, seconds={"start": round(begun - asked, 4), "run": round(time.time() - begun, 4)})
 
@@ -174,6 +176,7 @@ def dispatch(task: Task) -> TaskResult:
 
 def prepare(task: Task) -> None:
     """Folder, module path, paths of Databricks, Spark, and the names that a notebook finds."""
+    from medallion.compute import paths
     from medallion.runtime.injected import inject
     from medallion.runtime.shell import Shell
 
@@ -183,7 +186,7 @@ def prepare(task: Task) -> None:
         os.chdir(folder)
     here = [str(folder)] if context.kind != "wheel" else []
     sys.path[:0] = [entry for entry in (*here, context.root) if entry and entry not in sys.path]
-    install_paths(context)
+    paths.install(context.places)
     if context.driver:
         task.spark = attach(context)
     if context.kind == "notebook":
@@ -191,21 +194,17 @@ def prepare(task: Task) -> None:
     inject(task)
 
 
-def install_paths(context: TaskContext) -> None:
-    """Make Python's file functions understand Databricks' paths."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    if find_spec("medallion.compute.paths"):
-        import_module("medallion.compute.paths").install(context.places)
-
-
 def attach(context: TaskContext) -> Any:
     """The task's session in its driver."""
     from medallion.compute.session import attach as attach_session
 
-    conf = context.options.get("spark_conf")
-    return attach_session(Path(str(context.driver)), tag=context.tag, spark_conf=conf)
+    options = context.options
+    return attach_session(
+        Path(str(context.driver)),
+        tag=context.tag,
+        spark_conf=options.get("spark_conf"),
+        user_metadata=options.get("user_metadata"),
+    )
 
 
 def leave(task: Task) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from medallion.runtime.protocol import TaskContext
     from medallion.runtime.record import Record
     from medallion.runtime.shell import Shell
+    from medallion.settings import Settings
 
 
 class NotebookExit(BaseException):
@@ -46,7 +47,8 @@ class Task:
     masks: Masks
     display: Display
     widgets: Widgets
-    channel: Channel | None = None
+    channel: Channel
+    settings: Settings
     record: Record | None = None
     spark: Any = None
     shell: Shell | None = None

@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from medallion.runtime.dbutils.errors import InputWidgetNotDefined, WidgetError
+from medallion.runtime.dbutils.module import Module
 from medallion.spec.problems import did_you_mean
 
 
-class Widgets:
+class Widgets(Module):
     """Widgets of one notebook and the parameters it was started with."""
+
+    name = "widgets"
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self._parameters = dict(parameters)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medallion.runtime.magics import files, include, shell_command, sql
+from medallion.errors import UnsupportedError
+from medallion.runtime.magics import files, include, pip, shell_command, sql
 
 if TYPE_CHECKING:
     from medallion.runtime.task import Task
+
+
+def refuse_conda(_line: str) -> None:
+    """`%conda` is gone from Databricks' runtimes too."""
+    raise UnsupportedError("%conda does not work here", hint="use %pip")
 
 
 def register(task: Task) -> None:
@@ -22,6 +28,8 @@ def register(task: Task) -> None:
         "sh": lambda line: shell_command.run_script(task, line),
         "fs": lambda line: files.run_line(task, line),
         "run": run_magic,
+        "pip": lambda line: pip.run_line(task, line),
+        "conda": refuse_conda,
     }
     for name, magic in line_magics.items():
         shell.register_magic_function(magic, "line", name)

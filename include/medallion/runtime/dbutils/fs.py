@@ -1,0 +1,174 @@
+"""`dbutils.fs`: files on /Volumes, dbfs:/ and file:/. Runs in the task process.
+
+Names, defaults and results as Databricks' dbutils; the text of a missing file's error holds Java's exception name,
+because notebooks look for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from medallion.compute.paths import plain, split_scheme, to_local
+from medallion.runtime.dbutils.errors import FileSystemError
+from medallion.runtime.dbutils.module import Module
+from medallion.runtime.protocol import Places
+
+HEAD_BYTES = 65536
+MOUNTS = "there are no mounts; a folder of this machine is file:/…, shared files belong on /Volumes"
+CACHES = "local files need no cache"
+
+
+class FileInfo(NamedTuple):
+    """One entry of a listing. `size` in bytes, `modificationTime` in milliseconds since 1970; folders end in `/`."""
+
+    path: str
+    name: str
+    size: int
+    modificationTime: int = 0  # noqa: N815  Databricks' name
+
+    def isDir(self) -> bool:  # noqa: N802
+        """Whether it is a folder."""
+        return self.name.endswith("/")
+
+    def isFile(self) -> bool:  # noqa: N802
+        """Whether it is a file."""
+        return not self.isDir()
+
+
+class FileSystem(Module):
+    """Files on /Volumes, dbfs:/ and file:/."""
+
+    name = "fs"
+    refused: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("mount", "updateMount", "unmount"), MOUNTS),
+        **dict.fromkeys(("cacheFiles", "cacheTable", "uncacheFiles", "uncacheTable"), CACHES),
+    }
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def ls(self, path: str) -> list[FileInfo]:
+        """List a folder, or one file."""
+        here = self._existing(path)
+        shown = shown_path(path)
+        if here.is_file():
+            return [entry(here, shown, here.name)]
+        found = sorted(here.iterdir(), key=lambda item: item.name)
+        return [entry(item, f"{shown.rstrip('/')}/{item.name}", item.name) for item in found]
+
+    def head(self, file: str, max_bytes: int = HEAD_BYTES, maxBytes: int | None = None) -> str:  # noqa: N803
+        """The beginning of a file as text."""
+        here = self._existing(file)
+        if here.is_dir():
+            raise FileSystemError(f"{file} is a folder, not a file")
+        limit = max_bytes if maxBytes is None else maxBytes
+        with here.open("rb") as stream:
+            data = stream.read(limit)
+        if here.stat().st_size > limit:
+            print(f"[Truncated to first {limit} bytes]")  # noqa: T201  as Databricks says it
+        return data.decode("utf-8", "replace")
+
+    def put(self, file: str, contents: str, overwrite: bool = False) -> bool:  # noqa: FBT001, FBT002
+        """Write a text to a file, in UTF-8. A file that exists is kept unless `overwrite`."""
+        here = self._local(file)
+        if here.exists() and not overwrite:
+            raise FileSystemError(f"{file} exists already", hint="pass overwrite=True")
+        here.parent.mkdir(parents=True, exist_ok=True)
+        data = contents.encode()
+        here.write_bytes(data)
+        print(f"Wrote {len(data)} bytes.")  # noqa: T201  as Databricks says it
+        return True
+
+    def mkdirs(self, dir: str) -> bool:  # noqa: A002  Databricks' name
+        """Make a folder and those above it."""
+        here = self._local(dir)
+        if here.is_file():
+            raise FileSystemError(f"{dir} is a file")
+        here.mkdir(parents=True, exist_ok=True)
+        return True
+
+    def cp(self, source: str, dest: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002
+        """Copy a file, or with `recurse` a folder."""
+        here, there = self._transfer(source, dest, recurse=recurse)
+        if here.is_dir():
+            shutil.copytree(here, there, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(here, there)
+        return True
+
+    def mv(self, source: str, dest: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002
+        """Move a file, or with `recurse` a folder."""
+        here, there = self._transfer(source, dest, recurse=recurse)
+        if here.is_dir() and there.exists():
+            shutil.copytree(here, there, dirs_exist_ok=True)
+            shutil.rmtree(here)
+        else:
+            shutil.move(here, there)
+        return True
+
+    def rm(self, dir: str, recurse: bool = False) -> bool:  # noqa: A002, FBT001, FBT002
+        """Remove a file, or with `recurse` a folder and all in it. False when there is nothing to remove."""
+        here = self._local(dir)
+        if split_scheme(dir)[1].rstrip("/") in {"", "/Volumes"} or here == Path(here.anchor):
+            raise FileSystemError(f"{dir} is a root; it is not removed")
+        if not here.exists() and not here.is_symlink():
+            return False
+        if here.is_file() or here.is_symlink():
+            here.unlink()
+        elif recurse:
+            shutil.rmtree(here)
+        elif any(here.iterdir()):
+            raise FileSystemError(f"{dir} is a folder that is not empty", hint="pass recurse=True")
+        else:
+            here.rmdir()
+        return True
+
+    def mounts(self) -> list[object]:
+        """The mounts: none here."""
+        return []
+
+    def refreshMounts(self) -> bool:  # noqa: N802
+        """Nothing to do."""
+        return True
+
+    def _local(self, path: str) -> Path:
+        return Path(to_local(str(path), self._places)).absolute()
+
+    def _existing(self, path: str) -> Path:
+        here = self._local(path)
+        if not here.exists():
+            raise FileSystemError(f"java.io.FileNotFoundException: No such file or directory {path}")
+        return here
+
+    def _transfer(self, source: str, dest: str, *, recurse: bool) -> tuple[Path, Path]:
+        """Local source and target of a copy or move; a file goes into an existing folder."""
+        here, there = self._existing(source), self._local(dest)
+        if here.is_dir() and not recurse:
+            raise FileSystemError(f"{source} is a folder", hint="pass recurse=True")
+        if here.is_dir() and there.is_relative_to(here):
+            raise FileSystemError(f"{dest} lies within {source}")
+        if here.is_file() and (there.is_dir() or str(dest).endswith("/")):
+            there = there / here.name
+        there.parent.mkdir(parents=True, exist_ok=True)
+        return here, there
+
+
+def shown_path(path: str) -> str:
+    """The path as a listing states it: with its scheme. What is neither DBFS nor a volume is a file of this machine."""
+    scheme, rest = split_scheme(str(path))
+    flat = plain(rest if rest.startswith("/") else os.path.abspath(rest))  # noqa: PTH100  text only
+    if not scheme:
+        scheme = "dbfs" if flat.split("/")[1] in {"Volumes", "FileStore"} else "file"
+    return f"{scheme}:{flat}"
+
+
+def entry(file: Path, path: str, name: str) -> FileInfo:
+    """The listing's entry of a file or folder."""
+    state = file.stat()
+    changed = state.st_mtime_ns // 1_000_000
+    if file.is_dir():
+        return FileInfo(f"{path}/", f"{name}/", 0, changed)
+    return FileInfo(path, name, state.st_size, changed)
