@@ -273,4 +273,5 @@ class Job(Model):
 TASK_KINDS = tuple(name for name in Task.model_fields if name.endswith("_task"))
 """Every `*_task` field that the API has."""
 
+Task.model_rebuild()
 Job.model_rebuild()
