@@ -135,10 +135,11 @@ def bad_member(reference: Reference) -> ReferenceFault:
     if depth == len(segments):
         return ReferenceFault(f"{reference.text}: {before} needs a member", hint=f"it has: {known}")
     wrong = segments[depth]
+    if wrong in members:
+        whole = f"{before}.{wrong}"
+        return ReferenceFault(f"{reference.text}: {whole} has no members", hint=f"write {{{{{whole}}}}}")
     near = get_close_matches(wrong, members, n=1, cutoff=0.6)
     hint = f"did you mean {{{{{before}.{near[0]}}}}}?" if near else f"it has: {known}"
-    if not members:
-        hint = f"write {{{{{before}}}}}"
     return ReferenceFault(f"{reference.text}: {before} has no member {wrong!r}", hint=hint)
 
 
