@@ -101,6 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGPIPE
     except OSError as error:
         return fail(unreachable_place(error), as_json=as_json)
+    except Exception as error:  # noqa: BLE001  a fault of ours: the user gets words, the traceback goes to a file
+        return fail(own_fault(error), as_json=as_json)
     return answer if isinstance(answer, int) else 0
 
 
@@ -112,6 +114,18 @@ def usage_error(error: typer.TyperException, *, as_json: bool) -> int:
         return fail(MedallionError(error.format_message()), as_json=True, code=error.exit_code)
     rich_utils.rich_format_error(cast("Any", error))
     return error.exit_code
+
+
+def own_fault(error: Exception) -> MedallionError:
+    """An error that is a mistake of Medallion, in words; its traceback is kept for the report."""
+    import tempfile
+    import traceback
+
+    descriptor, name = tempfile.mkstemp(prefix="medallion-fault-", suffix=".txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        traceback.print_exception(error, file=stream)
+    text = f"this is a fault of Medallion itself: {type(error).__name__}: {error}"
+    return MedallionError(text, hint=f"please report it with {name}")
 
 
 def unreachable_place(error: OSError) -> MedallionError:

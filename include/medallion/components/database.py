@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ MIGRATE_SECONDS = 300
 
 def stamp_of(places: Places) -> Path:
     """The file that tells for which version of Airflow the database was migrated."""
-    return places.airflow_home / "migrated"
+    return places.database.with_suffix(".migrated")
 
 
 def is_ready(places: Places) -> bool:
@@ -53,13 +54,26 @@ def local_runs(places: Places) -> dict[Path, Identity]:
     return found
 
 
-def ensure_database(settings: Settings) -> bool:
+def aside(settings: Settings) -> Places:
+    """Places with a second database, for runs beside a scheduler that does not know their job."""
+    places = places_of(settings)
+    return replace(places, database=places.airflow_home / "aside.db")
+
+
+def connection(places: Places) -> dict[str, str]:
+    """The variable that names a database."""
+    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{places.database}"}
+
+
+def ensure_database(settings: Settings, places: Places | None = None) -> bool:
     """Migrate the database and end the runs of dead processes, when needed.
 
+    :param places: where the database is, when it is not the usual one.
     :returns: whether there was something to do.
     :raises TargetError: the migration failed; carries its last lines.
     """
-    places = places_of(settings)
+    variables = connection(places) if places else {}
+    places = places or places_of(settings)
     dead = [file for file, identity in local_runs(places).items() if not identity.alive]
     if is_ready(places) and not dead:
         return False
@@ -67,7 +81,7 @@ def ensure_database(settings: Settings) -> bool:
     names = [file.read_text(encoding="utf-8") for file in dead]
     done = subprocess.run(
         command,
-        env=environment(settings),
+        env=environment(settings) | variables,
         input="\n".join(names),
         capture_output=True,
         text=True,
@@ -119,5 +133,5 @@ def abandon(names: list[str]) -> None:
 
 if __name__ == "__main__":
     migrate()
-    if given := [line for line in sys.stdin.read().splitlines() if line]:
+    if given := [line for line in sys.stdin.read().splitlines() if line.strip()]:
         abandon(given)

@@ -1,0 +1,125 @@
+"""Airflow's REST API on this machine: log in, start a run, read its states. In the user's shell."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from medallion.components.places import places_of
+from medallion.components.secret_files import ADMIN, admin_password
+from medallion.errors import RunError, TargetError
+from medallion.runs.report import Instance, Snapshot
+
+if TYPE_CHECKING:
+    from medallion.settings import Settings
+
+TIMEOUT = 30.0
+PAGE = 100
+"""The API gives at most so many task instances at once."""
+
+
+class ApiClient:
+    """The API server of `medallion up`.
+
+    :param url: the server's address, without a slash at the end.
+    """
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self.url = url
+        self.password = admin_password(places_of(settings).passwords)
+        self.token = ""
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One call; logs in first when needed.
+
+        :param path: below `/api/v2`.
+        :raises RunError: the server refuses it; carries its reason.
+        :raises TargetError: the server does not answer.
+        """
+        if not self.token:
+            self.log_in()
+        try:
+            return self.send(method, f"/api/v2{path}", body)
+        except urllib.error.HTTPError as error:
+            raise RunError(f"Airflow refuses {method} {path}: {reason(error)}") from None
+
+    def log_in(self) -> None:
+        """Get a token; it holds for a day."""
+        try:
+            answer = self.send("POST", "/auth/token", {"username": ADMIN, "password": self.password})
+        except urllib.error.HTTPError as error:
+            hint = "`medallion down`, then `medallion up`"
+            raise TargetError(f"the login at {self.url} failed: {reason(error)}", hint=hint) from None
+        self.token = str(answer["access_token"])
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        """One request as JSON, one answer."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310  our own address
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+                told: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError:
+            raise
+        except OSError as error:
+            raise TargetError(f"Airflow at {self.url} does not answer: {error}", hint="medallion status") from None
+        return told
+
+    def start(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """Start a run; gives Airflow's run id. Raises RunError when there is no such DAG."""
+        # The key is required though it may be null.
+        body = {"logical_date": None, "conf": dict(conf)}
+        return str(self.call("POST", f"/dags/{quoted(dag_id)}/dagRuns", body)["dag_run_id"])
+
+    def dag(self, dag_id: str) -> dict[str, Any] | None:
+        """What the server knows of a DAG; None when it knows none of that id."""
+        try:
+            return self.call("GET", f"/dags/{quoted(dag_id)}")
+        except RunError:
+            return None
+
+    def snapshot(self, dag_id: str, run_id: str, only: tuple[str, ...] = ()) -> Snapshot:
+        """The run and its task instances now."""
+        place = f"/dags/{quoted(dag_id)}/dagRuns/{quoted(run_id)}"
+        run = self.call("GET", place)
+        instances: list[Instance] = []
+        while True:
+            page = self.call("GET", f"{place}/taskInstances?limit={PAGE}&offset={len(instances)}")
+            instances += [instance_of(item) for item in page["task_instances"]]
+            if len(instances) >= page["total_entries"] or not page["task_instances"]:
+                break
+        start, end = seconds(run.get("start_date")), seconds(run.get("end_date"))
+        return Snapshot(dag_id, run_id, run["state"], start, end, tuple(instances), only)
+
+
+def instance_of(raw: Mapping[str, Any]) -> Instance:
+    """A task instance of the API."""
+    start, end = seconds(raw.get("start_date")), seconds(raw.get("end_date"))
+    return Instance(raw["task_id"], raw["map_index"], raw["state"], raw["try_number"], start, end)
+
+
+def seconds(text: str | None) -> float | None:
+    """A time of the API in seconds since the epoch."""
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def quoted(text: str) -> str:
+    """A part of a path."""
+    return urllib.parse.quote(text, safe="")
+
+
+def reason(error: urllib.error.HTTPError) -> str:
+    """What the server said."""
+    try:
+        detail = json.load(error).get("detail")
+    except (ValueError, AttributeError):
+        detail = None
+    return detail if isinstance(detail, str) else f"status {error.code} {json.dumps(detail) if detail else ''}".strip()

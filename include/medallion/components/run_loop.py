@@ -1,0 +1,286 @@
+"""Runs the tasks of one run, and of the runs that they start, without Airflow's scheduler. In the run's own process.
+
+Airflow's `dag.test` runs one task after the other, in one process, without time-outs of the run and with its output on
+the terminal. Here each task has a supervisor process of its own, forked from this one, which has all of Airflow loaded:
+independent tasks run side by side, a task's log goes to its log file, its time-out ends it. States, retries and rules
+are Airflow's own (`DagRun.update_state`, `schedule_tis`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.components.task_process import defer_in_child, supervise_in_child
+from medallion.runs.report import Instance, Snapshot
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy.orm import Session
+
+TICK = 0.25
+"""Seconds between looks when no task ends: retries, deferred tasks, the run's time-out."""
+REPEAT = 3.0
+ENDED = frozenset({"success", "failed"})
+
+
+@dataclass
+class Slot:
+    """A task instance that has a process."""
+
+    process: BaseProcess
+    run: str
+    task_id: str
+    instance_id: Any
+    deferred: bool = False
+
+
+@dataclass
+class RunLoop:
+    """One run from start to end.
+
+    :param session: of Airflow's database.
+    :param dag_file: the DAG file, below `bundle`.
+    :param bundle: name of the DAG bundle that holds it.
+    :param parallelism: tasks at once.
+    :param tell: called with a snapshot whenever something changed.
+    """
+
+    session: Session
+    run: DagRun
+    dag_file: Path
+    bundle: str
+    parallelism: int
+    only: tuple[str, ...]
+    tell: Callable[[Snapshot], None]
+    slots: dict[Any, Slot] = field(default_factory=dict)
+    canceled: bool = False
+    last: Snapshot | None = None
+    told: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Fork, not spawn: a task starts with Airflow imported."""
+        self.fork = multiprocessing.get_context("fork")
+        self.runs: list[DagRun] = [self.run]
+        self.since = self.run.queued_at or self.run.start_date
+
+    def drive(self) -> Snapshot:
+        """Run to the end; gives the last snapshot."""
+        while True:
+            self.session.expire_all()
+            self.adopt()
+            for run in self.runs:
+                if run.state == "running":
+                    self.advance(run)
+            self.session.commit()
+            snapshot = self.report()
+            if self.run.state in ENDED and not self.slots:
+                return snapshot
+            self.pause()
+
+    def advance(self, run: DagRun) -> None:
+        """One round of a run: what is due is started."""
+        if self.out_of_time(run):
+            self.end_run(run)
+            return
+        due, _ = run.update_state(session=self.session)
+        if run.state != "running":
+            return
+        run.schedule_tis(due, session=self.session)
+        self.session.commit()
+        self.session.expire_all()
+        instances = run.get_task_instances(session=self.session)
+        for instance in self.startable(run, instances):
+            self.start(run, instance)
+
+    def startable(self, run: DagRun, instances: Iterable[TaskInstance]) -> list[TaskInstance]:
+        """The instances that may start now: within the machine's slots and each task's own limit."""
+        found, active = [], Counter((slot.run, slot.task_id) for slot in self.slots.values())
+        free = self.parallelism - len(self.slots)
+        for instance in sorted(instances, key=lambda item: (item.task_id, item.map_index)):
+            if instance.id in self.slots or str(instance.state) not in {"scheduled", "deferred"}:
+                continue
+            if str(instance.state) == "deferred":
+                found.append(instance)  # a trigger waits, it needs no slot
+                continue
+            limit = run.dag.get_task(instance.task_id).max_active_tis_per_dagrun if run.dag else None
+            key = (run.run_id, instance.task_id)
+            if free <= 0 or (limit and active[key] >= limit):
+                continue
+            found.append(instance)
+            active[key] += 1
+            free -= 1
+        return found
+
+    def start(self, run: DagRun, instance: TaskInstance) -> None:
+        """Give an instance a process."""
+        from airflow.utils.state import TaskInstanceState
+
+        deferred = str(instance.state) == "deferred"
+        target: Callable[..., None] = defer_in_child
+        arguments: tuple[Any, ...] = (instance.id,)
+        if not deferred:
+            from airflow.executors.workloads import ExecuteTask
+            from airflow.executors.workloads.base import BundleInfo
+
+            instance.state = TaskInstanceState.QUEUED
+            self.session.commit()
+            workload = ExecuteTask.make(
+                instance, dag_rel_path=self.dag_file, bundle_info=BundleInfo(name=self.bundle, version=None)
+            )
+            target, arguments = supervise_in_child, (workload,)
+        process = self.fork.Process(target=target, args=arguments)
+        process.start()
+        self.slots[instance.id] = Slot(process, run.run_id, instance.task_id, instance.id, deferred)
+
+    def pause(self) -> None:
+        """Wait until a task's process ends, or a little; take note of the ended ones."""
+        if self.slots:
+            wait([slot.process.sentinel for slot in self.slots.values()], timeout=TICK)
+        else:
+            time.sleep(TICK if self.run.state == "running" else 0)
+        for key, slot in list(self.slots.items()):
+            if not slot.process.is_alive():
+                slot.process.join()
+                del self.slots[key]
+                self.settle(slot)
+
+    def settle(self, slot: Slot) -> None:
+        """A supervisor that died without telling the task's end: the task failed, or is tried again."""
+        from airflow.models.taskinstance import TaskInstance
+
+        self.session.expire_all()
+        instance = self.session.get(TaskInstance, slot.instance_id)
+        if instance is None or str(instance.state) not in {"queued", "running"}:
+            return
+        instance.task = self.run.dag.get_task(instance.task_id) if self.run.dag else None
+        status = slot.process.exitcode
+        instance.handle_failure(error=f"the task's process ended with status {status}", session=self.session)
+        self.session.commit()
+
+    def adopt(self) -> None:
+        """Take over the runs that tasks of this run start (`run_job_task`): no scheduler would."""
+        from airflow.models.dagrun import DagRun
+        from airflow.utils.state import DagRunState
+        from airflow.utils.types import DagRunTriggeredByType
+        from sqlalchemy import select
+
+        query = select(DagRun).where(
+            DagRun.state == DagRunState.QUEUED,
+            DagRun.triggered_by == DagRunTriggeredByType.OPERATOR,
+            DagRun.queued_at >= self.since,
+        )
+        from airflow.models.dagbag import DBDagBag
+        from airflow.sdk import timezone
+
+        for run in self.session.scalars(query):
+            dag = DBDagBag().get_latest_version_of_dag(run.dag_id, session=self.session)
+            if dag is not None:
+                run.dag = dag
+                run.state = DagRunState.RUNNING
+                run.start_date = timezone.utcnow()
+                self.runs.append(run)
+
+    def out_of_time(self, run: DagRun) -> bool:
+        """Whether the job's own time-out has passed."""
+        limit = run.dag.dagrun_timeout if run.dag else None
+        return bool(limit and run.start_date and time.time() - run.start_date.timestamp() > limit.total_seconds())
+
+    def cancel(self) -> None:
+        """End all tasks and runs."""
+        self.canceled = True
+        self.session.rollback()
+        self.session.expire_all()
+        for run in self.runs:
+            if run.state not in ENDED:
+                self.end_run(run)
+        self.session.commit()
+
+    def end_run(self, run: DagRun) -> None:
+        """End a run before its time: its tasks' processes are ended, what has not run is skipped, the run failed.
+
+        As Airflow's scheduler does for a run's time-out: teardowns do not run, the listener gives leases back.
+        """
+        from airflow.utils.state import DagRunState, TaskInstanceState
+
+        mine = [slot for slot in self.slots.values() if slot.run == run.run_id]
+        stop_processes(slot.process for slot in mine)
+        self.session.expire_all()
+        for instance in run.get_task_instances(session=self.session):
+            if str(instance.state) in {"running", "queued", "restarting", "deferred"}:
+                instance.state = TaskInstanceState.FAILED if self.canceled else TaskInstanceState.SKIPPED
+            elif instance.state is None or str(instance.state) in {"scheduled", "up_for_retry", "up_for_reschedule"}:
+                instance.state = TaskInstanceState.SKIPPED
+        run.set_state(DagRunState.FAILED)
+        self.session.commit()
+        run.notify_dagrun_state_changed(msg="canceled" if self.canceled else "timed_out")
+
+    def report(self) -> Snapshot:
+        """Tell the run's state when it changed."""
+        snapshot = Snapshot(
+            dag_id=self.run.dag_id,
+            run_id=self.run.run_id,
+            state=str(self.run.state),
+            start=stamp(self.run.start_date),
+            end=stamp(self.run.end_date),
+            instances=tuple(
+                instance_of(item)
+                for item in sorted(
+                    self.run.get_task_instances(session=self.session), key=lambda each: (each.task_id, each.map_index)
+                )
+            ),
+            only=self.only,
+            canceled=self.canceled,
+        )
+        # Told again after a while though nothing changed: that is how a run notices that nobody listens any more.
+        if snapshot != self.last or time.monotonic() - self.told > REPEAT:
+            self.last, self.told = snapshot, time.monotonic()
+            self.tell(snapshot)
+        return snapshot
+
+
+def instance_of(instance: TaskInstance) -> Instance:
+    """Airflow's task instance as ours."""
+    return Instance(
+        task_id=instance.task_id,
+        map_index=instance.map_index,
+        state=str(instance.state) if instance.state else None,
+        try_number=instance.try_number,
+        start=stamp(instance.start_date),
+        end=stamp(instance.end_date),
+    )
+
+
+def stamp(moment: Any) -> float | None:
+    """Seconds since the epoch."""
+    return moment.timestamp() if moment else None
+
+
+def stop_processes(processes: Iterable[BaseProcess], patience: float = 10.0) -> None:
+    """SIGTERM to supervisors, which end their tasks; after a while SIGKILL to all below them."""
+    import psutil
+
+    asked = [process for process in processes if process.is_alive()]
+    families = [psutil.Process(process.pid).children(recursive=True) for process in asked if process.pid]
+    for process in asked:
+        if process.pid:
+            os.kill(process.pid, signal.SIGTERM)
+    end = time.monotonic() + patience
+    for process in asked:
+        process.join(max(end - time.monotonic(), 0.01))
+        if process.is_alive():
+            process.kill()
+            process.join()
+    for child in (child for family in families for child in family):
+        if child.is_running():
+            child.kill()

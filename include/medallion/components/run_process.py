@@ -1,0 +1,211 @@
+"""A run outside the scheduler: `python -m medallion.components.run_process`, started by `medallion run`.
+
+Standard input holds the request as JSON; each line of standard output is an event as JSON: a `step`, a `snapshot` or an
+`error`. Airflow's own words go to standard error, which is a log file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import MedallionError, RunError
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from airflow.serialization.definitions.dag import SerializedDAG
+    from sqlalchemy.orm import Session
+
+    from medallion.runs.report import Snapshot
+
+BUNDLE = "dags-folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to run.
+
+    :param dag_id: the job's DAG.
+    :param dag_file: the DAG file that builds it.
+    :param markers: folder with a file per run of this kind; see `database.local_runs`.
+    :param conf: the run's conf: `job_parameters`, `only`.
+    :param whole: the job starts other jobs, so all DAGs are made known and not this one alone.
+    """
+
+    dag_id: str
+    dag_file: str
+    parallelism: int
+    markers: str
+    conf: dict[str, Any] = field(default_factory=dict)
+    whole: bool = False
+
+    def to_json(self) -> str:
+        """JSON text of the request."""
+        return json.dumps(asdict(self))
+
+
+class Canceled(BaseException):
+    """The run is to end now."""
+
+
+def main() -> int:
+    """Run it; the exit status tells only whether this process itself went well."""
+    request = Request(**json.load(sys.stdin))
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    # Whatever Airflow or a plugin prints must not get between the events.
+    os.dup2(2, 1)
+
+    def emit(kind: str, value: object) -> None:
+        events.write(json.dumps({kind: value}, default=str) + "\n")
+
+    marker = mark(request)
+    try:
+        with canceling():
+            run(request, emit, marker)
+    except MedallionError as error:
+        emit("error", {"message": error.message, "hint": error.hint, "code": error.exit_code})
+        return 1
+    except (BrokenPipeError, Canceled):
+        return 1
+    finally:
+        marker.unlink(missing_ok=True)
+    return 0
+
+
+def mark(request: Request) -> Path:
+    """Tell others that this process runs tasks: `up` waits for it, `down` ends it."""
+    from medallion.components.record import Identity
+
+    identity = Identity.of(os.getpid())
+    folder = Path(request.markers)
+    folder.mkdir(exist_ok=True)
+    marker = folder / f"{identity.pid}-{identity.started}"
+    marker.touch()
+    return marker
+
+
+@contextmanager
+def canceling() -> Iterator[None]:
+    """SIGTERM and SIGINT raise Canceled, once."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        raise Canceled
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    yield
+
+
+def run(request: Request, emit: Any, marker: Path) -> None:
+    """Load Airflow, make the run, drive it to its end."""
+    from medallion.components.run_loop import RunLoop
+    from medallion.components.task_process import warm_up
+
+    clock = Steps(emit)
+    from airflow.utils.session import create_session
+
+    clock.done("airflow")
+    with create_session() as session:
+        dag = publish(request, session)
+        clock.done("parse")
+        warm_up()
+        clock.done("api")
+        dag_run = make_run(request, dag, session)
+        marker.write_text(f"{dag_run.dag_id}\t{dag_run.run_id}\n", encoding="utf-8")
+        only = tuple(request.conf.get("only") or ())
+
+        def tell(snapshot: Snapshot) -> None:
+            emit("snapshot", asdict(snapshot))
+
+        dag_file = Path(Path(request.dag_file).name)
+        loop = RunLoop(session, dag_run, dag_file, BUNDLE, request.parallelism, only, tell)
+        try:
+            loop.drive()
+        except (Canceled, BrokenPipeError):
+            loop.cancel()
+            loop.report()
+
+
+class Steps:
+    """Tells how long each step of the start took."""
+
+    def __init__(self, emit: Any) -> None:
+        self.emit = emit
+        self.last = time.monotonic()
+
+    def done(self, name: str) -> None:
+        """A step is over."""
+        now = time.monotonic()
+        self.emit("step", {"name": name, "seconds": round(now - self.last, 2)})
+        self.last = now
+
+
+def publish(request: Request, session: Session) -> SerializedDAG:
+    """Parse the job's DAG and write it to the database, as the DAG processor would.
+
+    :raises RunError: the DAG file gave no such DAG; carries its import errors.
+    """
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
+    from airflow.sdk.definitions.context import _AIRFLOW_PARSING_CONTEXT_DAG_ID
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    manager: Any = DagBundlesManager
+    manager().sync_bundles_to_db(session=session)
+    session.commit()
+    file = Path(request.dag_file)
+    if not request.whole:
+        os.environ[_AIRFLOW_PARSING_CONTEXT_DAG_ID] = request.dag_id
+    try:
+        bag = BundleDagBag(dag_folder=file, bundle_path=file.parent, bundle_name=BUNDLE)
+    finally:
+        os.environ.pop(_AIRFLOW_PARSING_CONTEXT_DAG_ID, None)
+    dag = bag.dags.get(request.dag_id)
+    if dag is None:
+        told = "\n".join(bag.import_errors.values())
+        raise RunError(f"the DAG {request.dag_id} could not be built from {file}" + (f":\n{told}" if told else ""))
+    sync_bag_to_db(bag, BUNDLE, None, session=session)
+    session.commit()
+    return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
+
+
+def make_run(request: Request, dag: SerializedDAG, session: Session) -> DagRun:
+    """A manual run, as the API server makes it."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+    now = datetime.now(UTC)
+    run = dag.create_dagrun(
+        run_id=DagRun.generate_run_id(run_type=DagRunType.MANUAL, logical_date=None, run_after=now),
+        logical_date=None,
+        data_interval=None,
+        run_after=now,
+        conf=request.conf,
+        run_type=DagRunType.MANUAL,
+        triggered_by=DagRunTriggeredByType.CLI,
+        triggering_user_name="medallion",
+        state=DagRunState.RUNNING,
+        start_date=now,
+        session=session,
+    )
+    run.dag = dag
+    run.queued_at = run.queued_at or now
+    session.commit()
+    return run
+
+
+if __name__ == "__main__":
+    sys.exit(main())

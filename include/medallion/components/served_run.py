@@ -1,0 +1,71 @@
+"""A run through the scheduler of `medallion up`. In the user's shell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from medallion.components.api_client import ApiClient
+from medallion.components.places import places_of
+from medallion.components.record import Record
+from medallion.errors import RunError
+from medallion.runs.report import Snapshot
+
+if TYPE_CHECKING:
+    from medallion.settings import Settings
+
+POLL = 0.5
+APPEAR_SECONDS = 30
+"""How long a job that was just written may take to become a DAG."""
+
+Show = Callable[[Snapshot], None]
+
+
+def serving(settings: Settings) -> Record | None:
+    """The record of this home's components when a scheduler may be among them; None when nothing is up."""
+    record = Record.read(places_of(settings).record)
+    return record if record is not None and record.supervisor.alive else None
+
+
+def run_served(
+    settings: Settings, record: Record, dag_id: str, conf: Mapping[str, Any], show: Show, say: Callable[[str], None]
+) -> Snapshot:
+    """Start a run and watch it to its end. Ctrl-C stops the watching, not the run.
+
+    :raises RunError: the scheduler does not know the DAG.
+    :raises TargetError: the server does not answer.
+    """
+    client = ApiClient(settings, record.url)
+    known = wait_for_dag(client, dag_id, say)
+    if known.get("is_paused"):
+        say(f"the DAG is paused in Airflow: the run waits until it is not; {record.url}/dags/{dag_id}")
+    run_id = client.start(dag_id, conf)
+    say(f"{record.url}/dags/{dag_id}/runs/{run_id}")
+    only = tuple(conf.get("only") or ())
+    last: Snapshot | None = None
+    while True:
+        snapshot = client.snapshot(dag_id, run_id, only)
+        if snapshot != last:
+            show(snapshot)
+            last = snapshot
+        if snapshot.state in {"success", "failed"}:
+            return snapshot
+        time.sleep(POLL)
+
+
+def wait_for_dag(client: ApiClient, dag_id: str, say: Callable[[str], None]) -> dict[str, Any]:
+    """What the server knows of the DAG, as soon as it knows it."""
+    end = time.monotonic() + APPEAR_SECONDS
+    told = False
+    while True:
+        known = client.dag(dag_id)
+        if known is not None:
+            return known
+        if time.monotonic() > end:
+            hint = f"{client.url}/dags shows import errors, `medallion check` too"
+            raise RunError(f"Airflow does not know the DAG {dag_id}", hint=hint)
+        if not told:
+            say("waiting for Airflow to read the job")
+            told = True
+        time.sleep(POLL)
