@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
-
 from medallion.spec.job import TASK_KINDS, Job, Task
 from medallion.spec.model import Model
 from medallion.spec.shape import shape_of
@@ -53,9 +52,12 @@ def objects(model: type[Model]) -> st.SearchStrategy[dict[str, Any]]:
 def _objects(draw: st.DrawFn, model: type[Model]) -> dict[str, Any]:
     required = [name for name, info in model.model_fields.items() if info.is_required()]
     optional = [name for name in model.model_fields if name not in required and not name.endswith("_task")]
-    chosen = draw(st.lists(st.sampled_from(optional), max_size=3, unique=True)) if optional else []
+    most = 6 if model in (Job, Task) else 3
+    chosen = draw(st.lists(st.sampled_from(optional), max_size=most, unique=True)) if optional else []
     if model is Task:
         chosen.append(draw(st.sampled_from(TASK_KINDS)))
+    if model is Job:
+        chosen.append("tasks")
     found = {name: draw(field_values(model, name)) for name in [*required, *chosen]}
     if optional and draw(st.integers(0, 9)) == 0:
         found.setdefault(draw(st.sampled_from(optional)), None)

@@ -16,7 +16,7 @@ from medallion.spec.findings import Findings, shown
 from medallion.spec.fit import build
 from medallion.spec.job import TASK_KINDS, Job, Task
 from medallion.spec.positions import JsonPath, Positions
-from medallion.spec.problems import Problem, Severity, did_you_mean
+from medallion.spec.problems import Problem, Severity, did_you_mean, nearest
 from medallion.spec.rules import check_rules, names_in
 from medallion.spec.shape import check_names, objects
 
@@ -84,9 +84,9 @@ def within_limits(raw: Raw) -> Raw:
 
 def check_structure(raw: Raw, findings: Findings) -> None:
     """Names, words and limits of every object."""
-    for described in objects(Job, within_limits(raw)):
-        check_names(described, findings)
-        check_rules(*described, findings)
+    for model, value, path in objects(Job, within_limits(raw)):
+        check_names((model, value, path), findings)
+        check_rules(model, value if path else raw, path, findings)
 
 
 def every_task(raw: Raw) -> Iterator[tuple[Raw, JsonPath, bool]]:
@@ -124,9 +124,11 @@ def check_kind(task: Raw, path: JsonPath, findings: Findings) -> None:
         findings.error((*path, kinds[1]), message, "keep one of them, or make two tasks", key=True)
     if kinds:
         return
-    new = [name for name in task if name.endswith("_task") and name not in TASK_KINDS]
-    hint = next((hint for name in task if (hint := did_you_mean(name, TASK_KINDS))), None)
-    if hint or not new:
+    unknown = [name for name in task if name not in Task.model_fields]
+    new = [name for name in unknown if name.endswith("_task")]
+    near = next((kind for name in unknown if (kind := nearest(name, TASK_KINDS, likeness=0.8))), None)
+    if near or not new:
+        hint = f"did you mean {near}?" if near else None
         findings.error(path, "the task has no type", hint or f"add one of {', '.join(COMMON_KINDS)}")
 
 

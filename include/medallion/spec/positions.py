@@ -25,12 +25,17 @@ class Positions(Protocol):
         ...
 
 
+LONGEST_STEP = 300
+
+
 def format_path(path: Sequence[str | int]) -> str:
-    """A JSON path as people read it: `$.tasks[3].tags["a b"]`."""
+    """A JSON path as people read it: `$.tasks[3].tags["a b"]`. A key of unreasonable length is cut."""
     parts = ["$"]
     for step in path:
         if isinstance(step, int):
             parts.append(f"[{step}]")
+        elif len(step) > LONGEST_STEP:
+            parts.append(f"[{json.dumps(step[:LONGEST_STEP])}…]")
         elif re.fullmatch(r"\w[\w-]*", step):
             parts.append(f".{step}")
         else:
