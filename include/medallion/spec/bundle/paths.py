@@ -95,7 +95,7 @@ def split_flag(line: str) -> tuple[str, str]:
 def is_flagged_path(line: str) -> bool:
     """Whether a requirement line is -r or -e with a local path."""
     flag, path = split_flag(line)
-    return bool(flag) and is_local(path)
+    return bool(flag) and is_local(path.strip("\"'"))
 
 
 JOB = ("resources", "jobs", ANY)
@@ -196,9 +196,13 @@ class Translator:
 
     def translate(self, tree: Node) -> Node:
         """The tree with workspace paths. A path that leads nowhere stays and is reported."""
-        return visit(tree, self.change)
 
-    def change(self, spot: Spot, at: JsonPath, node: Node) -> Node:
+        def change(spot: Spot, at: JsonPath, node: Node) -> Node:
+            return self.change(tree, spot, at, node)
+
+        return visit(tree, change)
+
+    def change(self, tree: Node, spot: Spot, at: JsonPath, node: Node) -> Node:
         """One path."""
         flag, path = split_flag(node.value) if spot.mode is Mode.PIP_FLAG else ("", node.value)
         if not path or not is_local(path):
@@ -211,7 +215,7 @@ class Translator:
             return node
         problem, hint = CHECKS[spot.mode](local, path) if spot.mode in CHECKS else ("", None)
         if problem:
-            self.report.error(problem, node, at, hint or self.relative_hint(node, path))
+            self.report.error(problem, node, at, hint or self.relative_hint(tree, node, path, at))
             return node
         deployed = self.deployed(spot.mode, inside)
         return with_value(node, f"{flag} {deployed}" if flag else deployed)
@@ -226,14 +230,14 @@ class Translator:
             inside = inside.removesuffix(posixpath.splitext(inside)[1])
         return posixpath.normpath(posixpath.join(self.remote, inside))
 
-    def relative_hint(self, node: Node, path: str) -> str | None:
-        """What to write when the path would lead somewhere from the bundle's folder, a common mistake."""
+    def relative_hint(self, tree: Node, node: Node, path: str, at: JsonPath) -> str | None:
+        """What to write when the path would lead somewhere from the resource's file or the bundle, a common mistake."""
         own = defining_folder(node, self.folder)
         written = os.path.relpath(self.folder / path, own)
-        meant = self.folder / written
-        if own == self.folder or not meant.exists():
-            return None
-        return f"{written} counts from the file that defines it; write {os.path.relpath(meant, own)}"
+        for base in (defining_folder(tree.at(*at[:3]) or node, self.folder), self.folder):
+            if base != own and (base / written).exists():
+                return f"{written} counts from the file that defines it; write {os.path.relpath(base / written, own)}"
+        return None
 
 
 Finding = tuple[str, str | None]

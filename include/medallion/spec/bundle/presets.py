@@ -144,7 +144,7 @@ def plain_prefix(prefix: str) -> str:
 def set_run_as(tree: Node, user: User, report: Report) -> Node:
     """The bundle's run_as on every job, pipeline and alert that has none of its own."""
     run_as = tree.get("run_as")
-    if run_as is None:
+    if run_as is None or run_as.value is None:
         return tree
     people = {key: run_as.text(key) for key in ("service_principal_name", "user_name") if run_as.text(key)}
     legacy = tree.at("experimental", "use_legacy_run_as")

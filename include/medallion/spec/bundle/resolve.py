@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,12 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
     workspace.check_volumes(tree, report)
     tree = presets.apply_mode(tree, request.user)
     tree = initialize_resources(tree, folder, request, report, read)
-    tree = add_python_resources(tree, report)
+    environ = request.sources.environ
+    stages = (
+        partial(initialize, folder=folder, request=request, report=report, read=read),
+        partial(tidy, report=report),
+    )
+    tree = add_python_resources(tree, folder, environ, report, read, stages)
     tree = finish(tree, report)
     presets.check_mode(tree, selected.target, request.user, report)
     deployed = tree.text("workspace", "file_path")
@@ -135,18 +141,27 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
 
 
 def initialize_resources(tree: Node, folder: Path, request: Request, report: Report, read: list[Path]) -> Node:
-    """Resources with references resolved, merged by key, with presets and defaults (steps 7 and 8)."""
+    """Resources of YAML files with references resolved and paths made relative (step 7), then initialized."""
     tree = variables.resolve_in_resources(tree, report)
     tree = paths.make_relative(tree, folder)
+    return initialize(tree, folder=folder, request=request, report=report, read=read)
+
+
+def initialize(tree: Node, *, folder: Path, request: Request, report: Report, read: list[Path]) -> Node:
+    """Resources merged by key, with presets and defaults (step 8)."""
     checks.check_single_node(tree, report)
     tree = paths.expand_pipeline_globs(tree, folder, read)
-    tree = defaults.merge_by_key(tree, report)
-    tree = defaults.fix_clusters(tree)
+    tree = tidy(tree, report=report)
     tree = presets.set_run_as(tree, request.user, report)
     tree = presets.override_compute(tree, request.sources.environ, report)
     tree = presets.apply_presets(tree, report)
     tree = defaults.set_defaults(tree)
     return defaults.apply_permissions(tree, request.user, report)
+
+
+def tidy(tree: Node, *, report: Report) -> Node:
+    """Resources merged by key and with clusters as the API wants them."""
+    return defaults.fix_clusters(defaults.merge_by_key(variables.resolve_in_resources(tree, report), report))
 
 
 def finish(tree: Node, report: Report) -> Node:

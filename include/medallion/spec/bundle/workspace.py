@@ -169,12 +169,21 @@ def sync_root(tree: Node, folder: Path, report: Report) -> Path:
         ups = sum(1 for part in path.split("/") if part == "..")
         above = folder.parents[ups - 1] if 0 < ups <= len(folder.parents) else folder
         found = min(found, above, key=lambda candidate: len(candidate.parts))
+    store = git_store(folder)
+    if store is not None and not found.is_relative_to(store.parent):
+        message = f"sync.paths leads to {found}, which is outside of the git repository {store.parent}"
+        report.error(message, tree.at("sync", "paths"), ("sync", "paths"))
     return found
+
+
+def git_store(folder: Path) -> Path | None:
+    """The .git folder of the repository that holds a folder."""
+    return next((base / ".git" for base in (folder, *folder.parents) if (base / ".git").is_dir()), None)
 
 
 def git_facts(folder: Path) -> dict[str, str]:
     """Branch, commit and origin of the git repository that holds a folder; what is unknown is left out."""
-    store = next((base / ".git" for base in (folder, *folder.parents) if (base / ".git").is_dir()), None)
+    store = git_store(folder)
     if store is None:
         return {}
     facts = {}
