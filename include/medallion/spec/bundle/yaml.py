@@ -6,6 +6,7 @@ a syntax error agree) are put together here, since PyYAML's own composer follows
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from medallion.spec.source import MAX_BYTES, SourceError, decode, read_bytes
 MAX_DEPTH = 100
 MAX_NODES = 500_000
 """Values of a document with its aliases written out: more is an attack, or no configuration."""
+
+BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML allows in no text: control characters and halves of characters."""
 
 STANDARD_TAG = "tag:yaml.org,2002:"
 PARSER: Any = getattr(pyyaml, "CParser", None) or pyyaml.Loader
@@ -54,13 +58,14 @@ def parse_yaml(text: str, file: Path | None = None) -> tuple[Node, list[Problem]
         words = ", ".join(part for part in (error.context, error.problem) if part)
         raise SourceError(Problem(Severity.ERROR, f"not YAML: {words}", file, line, column)) from None
     except pyyaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else None
-        message = (
-            f"not YAML: the character U+{ord(error.character):04X} is not allowed"
-            if isinstance(error.character, str)
-            else f"not YAML: {error.reason}"
-        )
-        raise SourceError(Problem(Severity.ERROR, message, file, line)) from None
+        found = BAD_CHARACTER.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else None
+        column = found.start() - text.rfind("\n", 0, found.start()) if found else None
+        what = f"the character U+{ord(found.group()):04X} is not allowed" if found else error.reason
+        raise SourceError(Problem(Severity.ERROR, f"not YAML: {what}", file, line, column)) from None
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        raise SourceError(Problem(Severity.ERROR, "the text holds half of a character", file, line)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +145,22 @@ class TreeReader:
                 continue
             if tag not in {"str", "null"}:
                 raise self.error(f"the key {ahead.value} is not text (it reads as {tag})", event, "put it in quotes")
-            if ahead.value in values:
-                self.warn(f"the key {ahead.value} stands twice in one mapping; the last one counts", ahead)
-            values[ahead.value] = self.node(parser, following)
-            keys[ahead.value] = self.places(ahead)
+            key = self.key(ahead)
+            if key in values:
+                self.warn(f"the key {key} stands twice in one mapping; the last one counts", ahead)
+            values[key] = self.node(parser, following)
+            keys[key] = self.places(ahead)
         for source in reversed(merged or []):
             values = {**source.value, **values}
             keys = {**(source.keys or {}), **keys}
         return Node(values, self.places(event), keys)
+
+    def key(self, event: Any) -> str:
+        """The text of a key."""
+        try:
+            return whole(event.value)
+        except ScalarError as error:
+            raise self.error(str(error), event) from None
 
     def merge_sources(self, parser: Any, event: Any) -> list[Node]:
         """The mappings that a `<<` names: an alias, or a list of mappings. A mapping in place is refused."""
@@ -163,9 +176,8 @@ class TreeReader:
 
     def scalar(self, event: Any) -> Node:
         """A scalar by its tag, or by its text when it is plain."""
-        tag = tag_of(event)
         try:
-            return Node(scalar_value(event.value, tag), self.places(event))
+            return Node(scalar_value(whole(event.value), tag_of(event)), self.places(event))
         except ScalarError as error:
             raise self.error(str(error), event) from None
 
@@ -205,3 +217,16 @@ def tag_of(event: Any) -> str:
     if event.style:
         return "str"
     return "merge" if event.value == "<<" else resolve_tag(event.value)
+
+
+def whole(text: str) -> str:
+    """A text whose escapes may name a character by its two halves, as JSON does, with the character itself.
+
+    :raises ScalarError: it holds half of a character.
+    """
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise ScalarError("the text holds half of a character") from None
