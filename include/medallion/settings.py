@@ -16,6 +16,7 @@ from medallion.spec.problems import did_you_mean
 
 FILE_NAME = "medallion.toml"
 ENVIRONMENT_PREFIX = "MEDALLION_"
+PROJECT_VARIABLE = f"{ENVIRONMENT_PREFIX}PROJECT"
 
 
 class TargetSettings(BaseModel):
@@ -70,7 +71,7 @@ class Settings(BaseModel):
 
 def find_project(environ: Mapping[str, str]) -> Path:
     """The project folder: MEDALLION_PROJECT, else the nearest folder above with medallion.toml, else the working directory."""
-    if given := environ.get(f"{ENVIRONMENT_PREFIX}PROJECT"):
+    if given := environ.get(PROJECT_VARIABLE):
         return Path(given).expanduser().absolute()
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / FILE_NAME).is_file()), here)
@@ -84,7 +85,7 @@ def read_sources(
     project = (project or find_project(environ)).absolute()
     values: dict[str, Any] = {"project": project}
     origins = dict.fromkeys(Settings.model_fields, "default")
-    origins["project"] = f"{ENVIRONMENT_PREFIX}PROJECT" if f"{ENVIRONMENT_PREFIX}PROJECT" in environ else "found"
+    origins["project"] = PROJECT_VARIABLE if PROJECT_VARIABLE in environ else "found"
     for name, value in read_file(project / FILE_NAME).items():
         values[name], origins[name] = value, FILE_NAME
     for name in Settings.model_fields:

@@ -33,7 +33,7 @@ class AirflowAnswers:
         self._ancestors = frozenset(ancestors)
         self._scopes = tuple(scopes)
 
-    def task_value(self, task_key: str, key: str) -> Any:  # noqa: ANN401  a task value is any JSON
+    def task_value(self, task_key: str, key: str) -> Any:
         """The value of another task of this run; raises KeyError when it has none or is no ancestor."""
         if task_key not in self._ancestors and task_key != self._instance.task_id:
             raise KeyError(f"{task_key} is not upstream of {self._instance.task_id}")
@@ -45,7 +45,7 @@ class AirflowAnswers:
             raise KeyError(f"task {task_key} has set no value {key!r}")
         return found
 
-    def set_task_value(self, key: str, value: Any) -> None:  # noqa: ANN401
+    def set_task_value(self, key: str, value: Any) -> None:
         """Keep a value at once, so that it is there when the task fails later."""
         self._instance.xcom_push(key=RETURN_VALUE if key == EXIT_VALUE_KEY else key, value=value)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow.dag_processing.bundles.base import BaseDagBundle
 
+from medallion.factory import naming
 from medallion.factory.jobs import sources
 from medallion.settings import Settings
 from medallion.spec.cache import JobCache
@@ -88,7 +89,7 @@ def write_dag_files(settings: Settings, folder: Path) -> None:
 
 def dag_files(settings: Settings) -> dict[str, str]:
     """Name and text of every DAG file."""
-    cache = JobCache(settings)
+    cache = JobCache(settings, naming.dag_id)
     paths = sources(settings)
     groups: dict[str, list[Path]] = {}
     shards = max(len(paths) // SHARD, 1)
@@ -106,9 +107,7 @@ def file_text(settings: Settings, paths: list[Path], states: Mapping[Path, str])
     names = [relative(path, settings.jobs_folder) for path in paths]
     state = hashlib.sha256("".join(states[path] for path in paths).encode()).hexdigest()[:16]
     title = f"Airflow DAGs of {names[0]}." if len(names) == 1 else f"Airflow DAGs of {len(names)} definitions."
-    return FILE.format(
-        title=title, state=state, project=str(settings.project), paths=[str(path) for path in paths]
-    )
+    return FILE.format(title=title, state=state, project=str(settings.project), paths=[str(path) for path in paths])
 
 
 def state_of(files: Iterable[Path]) -> str:

@@ -123,9 +123,7 @@ def wire_parents(
         parent >> child
 
 
-def wire_gate(
-    definition: JobDefinition, task: Task, child: LakeflowOperator, parents: list[Any], digest: str
-) -> None:
+def wire_gate(definition: JobDefinition, task: Task, child: LakeflowOperator, parents: list[Any], digest: str) -> None:
     """Two tasks in front of `child`, which runs by `one_success` over them.
 
     The gate waits for all parents and succeeds when the rule is met, else it is skipped. The other one takes no process:
@@ -133,7 +131,11 @@ def wire_gate(
     parents were excluded, so the child is skipped then.
     """
     gate = RunIfGate(
-        task_id=naming.run_if_gate(task.task_key), definition=definition, task=task, digest=digest, trigger_rule="all_done"
+        task_id=naming.run_if_gate(task.task_key),
+        definition=definition,
+        task=task,
+        digest=digest,
+        trigger_rule="all_done",
     )
     inherited = EmptyOperator(
         task_id=naming.none_failed_gate(task.task_key), trigger_rule="none_failed_min_one_success"
@@ -153,7 +155,9 @@ def branches(job: Job, task_key: str, off: frozenset[str]) -> dict[str, list[str
                 continue
             gated = needs_gate(task, off)
             names = (
-                [naming.run_if_gate(task.task_key), naming.none_failed_gate(task.task_key)] if gated else [task.task_key]
+                [naming.run_if_gate(task.task_key), naming.none_failed_gate(task.task_key)]
+                if gated
+                else [task.task_key]
             )
             edges[str(edge.outcome)].extend(names)
     return edges
@@ -171,7 +175,9 @@ def wire_clusters(job: Job, built: Mapping[str, BaseOperator], digest: str, off:
         for edge in task.depends_on or ():
             children[edge.task_key].append(task.task_key)
     for cluster in job.job_clusters or ():
-        users = {key for key, task in tasks.items() if task.job_cluster_key == cluster.job_cluster_key and key not in off}
+        users = {
+            key for key, task in tasks.items() if task.job_cluster_key == cluster.job_cluster_key and key not in off
+        }
         if not users or cluster.new_cluster is None:
             continue
         start = StartCluster(
@@ -181,11 +187,15 @@ def wire_clusters(job: Job, built: Mapping[str, BaseOperator], digest: str, off:
             digest=digest,
             retries=2,
             retry_delay=timedelta(seconds=5),
-        ).as_setup()
-        stop = StopCluster(task_id=naming.cluster_stop(cluster.job_cluster_key), job_cluster_key=cluster.job_cluster_key)
+        ).as_setup()  # type: ignore[no-untyped-call]
+        stop = StopCluster(
+            task_id=naming.cluster_stop(cluster.job_cluster_key), job_cluster_key=cluster.job_cluster_key
+        )
         for key in (key for key, task in tasks.items() if not task.depends_on and reaches(key, users, children)):
             start >> built[key]
-        for key in (key for key in tasks if not children[key] and any(reaches(user, {key}, children) for user in users)):
+        for key in (
+            key for key in tasks if not children[key] and any(reaches(user, {key}, children) for user in users)
+        ):
             built[key] >> stop
         stop.as_teardown(setups=start)
 

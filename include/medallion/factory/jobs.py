@@ -23,7 +23,7 @@ EXTRA_JOBS = "MEDALLION_EXTRA_JOBS"
 """Paths of definitions outside the jobs folder, separated as PATH is. `medallion run PATH` sets it."""
 
 
-class BrokenJobs(MedallionError):
+class BrokenJobsError(MedallionError):
     """One or more definitions are wrong; the others were built."""
 
     exit_code = 2
@@ -40,11 +40,11 @@ def build_dags(settings: Settings, only: str | None = None, paths: Iterable[Path
 
     :param only: one DAG id: only its job is read and built. Airflow's parsing context gives it in a task process.
     :param paths: definitions to read; all sources when absent.
-    :raises BrokenJobs: after building all that can be built, with the problems of the others.
+    :raises BrokenJobsError: after building all that can be built, with the problems of the others.
     """
     dags, problems = collect(settings, only, paths)
     if problems:
-        raise BrokenJobs("\n".join(str(problem) for problem in problems))
+        raise BrokenJobsError("\n".join(str(problem) for problem in problems))
     return dags
 
 
@@ -70,11 +70,9 @@ def definitions_by_dag(
     settings: Settings, only: str | None = None, paths: Iterable[Path] | None = None
 ) -> tuple[dict[str, JobDefinition], list[Problem]]:
     """Checked definitions by DAG id; two jobs of one id are an error that names both files."""
-    cache = JobCache(settings)
-    if paths is None:
-        paths = sources(settings)
-        if only is not None:
-            paths = cache.find(only, paths) or paths
+    cache = JobCache(settings, naming.dag_id)
+    chosen = cache.find(only, paths) if only is not None else ()
+    paths = chosen or (sources(settings) if paths is None else paths)
     found: dict[str, JobDefinition] = {}
     problems: list[Problem] = []
     for path in paths:

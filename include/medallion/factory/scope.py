@@ -5,20 +5,237 @@ Implements `spec.references.Scope`: answers are fetched when a reference asks fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from medallion.factory.answers import AirflowAnswers
+from medallion.factory.attempt import run_folder, safe
+from medallion.factory.naming import job_name
+from medallion.runs import ids
+from medallion.spec.references import TableUpdate, resolve_parameters
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from medallion.factory.attempt import Attempt
     from medallion.factory.operators.base import LakeflowOperator
+    from medallion.settings import Settings
+    from medallion.spec.job import Job, Task
+
+JOB_PARAMETERS = "job_parameters"
+"""Key of a run's conf for parameters given to run-now. The trigger form of the UI gives each declared parameter as a key
+of its own instead; both count."""
+
+TRIGGER_TYPES = {"scheduled": "periodic", "manual": "one_time", "asset_triggered": "table", "backfill": "one_time"}
+RUN_ERROR = "RunExecutionError"
 
 
-def resolve_in(context: Context, operator: LakeflowOperator, attempt: Attempt, value: Any) -> Any:  # noqa: ANN401
-    """`value` (text, or lists and mappings of it) with its references resolved."""
-    return value
+def given_parameters(job: Job, conf: Mapping[str, Any]) -> dict[str, str]:
+    """The run's job parameters before their references are resolved: defaults, then what the run was given."""
+    values = {item.name: str(item.default) for item in job.parameters or ()}
+    values |= {name: str(conf[name]) for name in values if isinstance(conf.get(name), (str, int, float))}
+    given = conf.get(JOB_PARAMETERS)
+    if isinstance(given, Mapping):
+        values |= {str(name): str(value) for name, value in given.items()}
+    return values
 
 
-def resolve_parameters(context: Context, operator: LakeflowOperator, attempt: Attempt) -> dict[str, str]:
-    """The run's job parameters by name, with their own references resolved."""
-    return {}
+class AttemptScope:
+    """The scope of one attempt."""
+
+    def __init__(self, context: Context, operator: LakeflowOperator, attempt: Attempt, settings: Settings) -> None:
+        self._context = context
+        self._operator = operator
+        self._attempt = attempt
+        self._settings = settings
+        self._run = context["dag_run"]
+
+    @property
+    def job_id(self) -> int:
+        """The Jobs API's id of the job."""
+        return self._attempt.job_id
+
+    @property
+    def job_name(self) -> str:
+        """Name of the job."""
+        return job_name(self._operator.definition.job.name)
+
+    @property
+    def job_run_id(self) -> int:
+        """Id of the job run."""
+        return self._attempt.run_id
+
+    @property
+    def repair_count(self) -> int:
+        """Repairs so far, as the run's conf counts them."""
+        return int(self._attempt.conf.get("repair_count", 0))
+
+    @property
+    def start_time(self) -> datetime:
+        """When the run started."""
+        return self._run.start_date or self._run.run_after
+
+    @property
+    def trigger_time(self) -> datetime:
+        """When the trigger fired: the run's logical date, or the moment that a run by hand was asked for."""
+        return self._run.logical_date or self._run.run_after
+
+    @property
+    def trigger_type(self) -> str:
+        """Type of the trigger."""
+        given = self._attempt.conf.get("trigger_type")
+        return str(given or TRIGGER_TYPES.get(str(self._run.run_type.value), "one_time"))
+
+    @property
+    def file_arrival_location(self) -> str | None:
+        """Location of the file-arrival trigger, in a run that it started."""
+        return self._attempt.conf.get("file_arrival_location")
+
+    @property
+    def updated_tables(self) -> Sequence[str]:
+        """Tables that started this run."""
+        return list(self._attempt.conf.get("updated_tables", ()))
+
+    def table_update(self, name: str) -> TableUpdate | None:
+        """Latest commit of a table that started this run."""
+        found = self._attempt.conf.get("table_updates", {}).get(name)
+        if found is None:
+            return None
+        return TableUpdate(int(found["version"]), datetime.fromisoformat(found["commit_timestamp"]))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        """Effective job parameters, resolved."""
+        return resolve_parameters(given_parameters(self._operator.definition.job, self._attempt.conf), self)
+
+    @property
+    def task_key(self) -> str:
+        """Key of this task."""
+        return self._attempt.task_key
+
+    @property
+    def task_run_id(self) -> int:
+        """Id of this attempt."""
+        return self._attempt.task_run_id
+
+    @property
+    def execution_count(self) -> int:
+        """How often this task ran, this time included. Airflow counts on over retries and repairs."""
+        return self._attempt.try_number
+
+    @property
+    def retry_count(self) -> int:
+        """Retries so far."""
+        return self._attempt.try_number - 1
+
+    @property
+    def notebook_path(self) -> str | None:
+        """Notebook of this task as the job states it."""
+        return notebook_path(self._operator.task)
+
+    @property
+    def task_keys(self) -> Iterable[str]:
+        """Keys of the tasks upstream."""
+        return sorted(self._operator.ancestors())
+
+    def task(self, key: str) -> UpstreamTask:
+        """A task upstream; raises KeyError for any other."""
+        if key not in self._operator.ancestors():
+            raise KeyError(key)
+        return UpstreamTask(self._context, self._operator, self._attempt, self._settings, key)
+
+    def input(self) -> Any:
+        """The element of this for-each iteration."""
+        if self._operator.iteration is None:
+            raise LookupError("not in a for-each task")
+        return self._operator.iteration["input"]
+
+    @property
+    def backfill_time(self) -> datetime | None:
+        """Date of this backfill run."""
+        given = self._attempt.conf.get("backfill_time")
+        if given is not None:
+            return datetime.fromisoformat(given)
+        return self._run.logical_date if str(self._run.run_type.value) == "backfill" else None
+
+    @property
+    def workspace_id(self) -> int | str:
+        """0: there is no workspace here."""
+        return 0
+
+    @property
+    def workspace_url(self) -> str:
+        """Where the web UI listens."""
+        return f"http://{self._settings.host}:{self._settings.port}"
+
+
+class UpstreamTask:
+    """A task that this one runs after."""
+
+    def __init__(
+        self, context: Context, operator: LakeflowOperator, attempt: Attempt, settings: Settings, task_key: str
+    ) -> None:
+        self._instance = context["ti"]
+        self._operator = operator
+        self._attempt = attempt
+        self._settings = settings
+        self._key = task_key
+
+    @property
+    def _task(self) -> Task:
+        return next(task for task in self._operator.definition.job.tasks or () if task.task_key == self._key)
+
+    @property
+    def run_id(self) -> int:
+        """Id of the task's latest attempt."""
+        count = max(self.execution_count, 1)
+        return ids.task_run_id(self._attempt.dag_id, self._attempt.airflow_run_id, self._key, -1, count)
+
+    @property
+    def execution_count(self) -> int:
+        """How often it ran: the latest of its attempts' folders."""
+        folder = run_folder(self._settings.home, self._attempt.dag_id, self._attempt.airflow_run_id) / safe(self._key)
+        if not folder.is_dir():
+            return 0
+        return max((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), default=0)
+
+    @property
+    def notebook_path(self) -> str | None:
+        """Its notebook as the job states it."""
+        return notebook_path(self._task)
+
+    @property
+    def result_state(self) -> str:
+        """Its result in the Jobs API's words."""
+        from medallion.factory.operators.base import outcome
+
+        states = self._instance.get_task_states(
+            dag_id=self._instance.dag_id, run_ids=[self._instance.run_id], task_ids=[self._key]
+        )
+        disabled = {task.task_key for task in self._operator.definition.job.tasks or () if task.disabled}
+        return outcome(self._key, states.get(self._instance.run_id, {}), disabled).value
+
+    @property
+    def error_code(self) -> str | None:
+        """The error code of a failed task."""
+        return RUN_ERROR if self.result_state == "FAILED" else None
+
+    def value(self, key: str) -> Any:
+        """A task value; raises KeyError when there is none."""
+        return AirflowAnswers(self._instance, ancestors={self._key}).task_value(self._key, key)
+
+    def value_keys(self) -> Iterable[str]:
+        """Nothing: Airflow lets a task list no values of another."""
+        return ()
+
+    def output(self) -> Mapping[str, Any] | None:
+        """The rows of a SQL task."""
+        found = self._instance.xcom_pull(task_ids=self._key, key="output", map_indexes=-1)
+        return found if isinstance(found, Mapping) else None
+
+
+def notebook_path(task: Task) -> str | None:
+    """The notebook of a notebook task, None for other tasks."""
+    return task.notebook_task.notebook_path if task.notebook_task is not None else None

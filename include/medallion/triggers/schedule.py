@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from medallion.spec.job import Job
 
 
-def schedule_of(job: Job) -> Any:  # noqa: ANN401  Airflow takes timetables, assets, texts and None
+WATCHED = ("file_arrival", "table_update", "model", "job_completion")
+
+
+def schedule_of(job: Job) -> Any:
     """What Airflow's DAG takes as `schedule`; None for a job that only starts by hand."""
     if job.schedule is not None:
         block = job.schedule
         return QuartzTimetable(block.quartz_cron_expression, block.timezone_id, paused=paused(block.pause_status))
     if job.trigger is not None:
-        return trigger_of(job)
+        return trigger_of(job.trigger)
     if job.continuous is not None:
         return UnfiredTimetable("Paused: continuous") if paused(job.continuous.pause_status) else "@continuous"
     if job.triggers:
@@ -24,14 +27,14 @@ def schedule_of(job: Job) -> Any:  # noqa: ANN401  Airflow takes timetables, ass
     return None
 
 
-def trigger_of(job: Job) -> Any:  # noqa: ANN401
+def trigger_of(job: Job) -> Any:
     """The `trigger` block. Kinds that are not watched say so in the UI and start by hand."""
     trigger = job.trigger
     if trigger.periodic is not None:
         return PeriodicTimetable(
             trigger.periodic.interval, str(trigger.periodic.unit), paused=paused(trigger.pause_status)
         )
-    kind = next((name for name in ("file_arrival", "table_update", "model", "job_completion") if getattr(trigger, name)), "")
+    kind = next((name for name in WATCHED if getattr(trigger, name) is not None), "unknown trigger")
     words = kind.replace("_", " ").capitalize()
     if paused(trigger.pause_status):
         return UnfiredTimetable(f"Paused: {words.lower()}")

@@ -6,7 +6,7 @@ A run's logical date is its fire time. Missed fires are not made up for (Databri
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
@@ -71,7 +71,7 @@ class LakeflowTimetable(Timetable):
         return f"Paused: {self.words}" if self.paused else self.words
 
     @property
-    def description(self) -> str:  # type: ignore[override]  # a class attribute in Airflow
+    def description(self) -> str:
         """The longer text in the UI."""
         return self.summary
 
@@ -155,8 +155,6 @@ class PeriodicTimetable(LakeflowTimetable):
 
 class UnfiredTimetable(LakeflowTimetable):
     """A trigger that starts nothing by itself here: paused, or of a kind that is not watched. Says which in the UI."""
-
-    active_runs_limit: ClassVar[int | None] = None
 
     def __init__(self, text: str) -> None:
         super().__init__(paused=True)

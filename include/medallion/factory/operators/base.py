@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from medallion.errors import MedallionError
 from medallion.factory.attempt import Attempt
 from medallion.factory.naming import job_name
+from medallion.factory.retry import AttemptFailed
+from medallion.spec.only import parents_of, reach, selected
 from medallion.spec.run_if import Outcome, Verdict, judge
 
 if TYPE_CHECKING:
@@ -36,23 +39,35 @@ class LakeflowOperator(BaseOperator):
     :param digest: digest of the whole job. It is the only field that Airflow serialises, so that any change of the job
         makes a new DAG version. References such as `{{job.id}}` are never template fields: Jinja would try them.
     :param judged: whether the task looks at its parents itself, because no trigger rule states its `run_if`.
+    :param iteration: `{"input": …}` in an iteration of a for-each task.
     """
 
     template_fields = ("digest",)
 
     def __init__(
-        self, *, definition: JobDefinition, task: Task, digest: str, judged: bool = False, **arguments: Any
+        self,
+        *,
+        definition: JobDefinition,
+        task: Task,
+        digest: str,
+        judged: bool = False,
+        iteration: Mapping[str, Any] | None = None,
+        **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
         self.definition = definition
         self.task = task
         self.digest = digest
         self.judged = judged
+        self.iteration = iteration
 
     def attempt(self, context: Context) -> Attempt:
         """This attempt's ids and places."""
         return Attempt.of(
-            context, task_key=self.task.task_key, job_name=job_name(self.definition.job.name), job_id=self.definition.job_id
+            context,
+            task_key=self.task.task_key,
+            job_name=job_name(self.definition.job.name),
+            job_id=self.definition.job_id,
         )
 
     def leave_when_unmet(self, context: Context) -> None:
@@ -60,16 +75,40 @@ class LakeflowOperator(BaseOperator):
         if self.judged and verdict(self.definition, self.task, context) is not Verdict.RUN:
             raise AirflowSkipException(f"run_if {self.task.run_if}: not met, so the task is EXCLUDED")
 
-    def execute(self, context: Context) -> Any:  # noqa: ANN401  Airflow's own signature
-        """Judge the parents, then do the work."""
+    def execute(self, context: Context) -> Any:
+        """Judge the parents, then do the work. What is wrong is said in words, without a traceback of ours."""
         from medallion.settings import Settings
 
+        attempt = self.attempt(context)
+        if not self.is_asked_for(attempt):
+            show(f"Task {self.task.task_key} is not among the tasks of this partial run")
+            return None
         self.leave_when_unmet(context)
-        return self.work(context, self.attempt(context), Settings.load())
+        try:
+            return self.work(context, attempt, Settings.load())
+        except MedallionError as error:
+            show(f"{type(error).__name__}: {error}")
+            raise AttemptFailed(str(error)) from None
 
-    def work(self, context: Context, attempt: Attempt, settings: Settings) -> Any:  # noqa: ANN401
+    def is_asked_for(self, attempt: Attempt) -> bool:
+        """Whether the run's `only` list has this task. A task that is left out counts as done for its children."""
+        only = attempt.conf.get("only")
+        if not isinstance(only, list) or not only:
+            return True
+        return self.task.task_key in selected(parents_of(self.definition.job), only)
+
+    def ancestors(self) -> set[str]:
+        """Keys of all tasks upstream of this one, whose values it may ask for."""
+        return reach(parents_of(self.definition.job), self.task.task_key)
+
+    def work(self, context: Context, attempt: Attempt, settings: Settings) -> Any:
         """What the task does; gives its return value."""
         raise TypeError(f"{type(self).__name__} has no work")
+
+
+def show(text: str) -> None:
+    """A line as it stands into Airflow's log of the task."""
+    print(text, flush=True)  # noqa: T201  the task's standard output is the log
 
 
 def verdict(definition: JobDefinition, task: Task, context: Context) -> Verdict:

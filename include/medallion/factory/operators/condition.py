@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from medallion.errors import MedallionError
 from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.scope import AttemptScope
+from medallion.spec.references import resolve_task
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -24,7 +26,9 @@ def number(text: str) -> Decimal:
     try:
         found = Decimal(text.strip())
     except InvalidOperation:
-        raise MedallionError(f"operand {text!r} is not a number", hint="only EQUAL_TO and NOT_EQUAL compare text") from None
+        raise MedallionError(
+            f"operand {text!r} is not a number", hint="only EQUAL_TO and NOT_EQUAL compare text"
+        ) from None
     if found.is_nan():
         raise MedallionError(f"operand {text!r} is not a number", hint="only EQUAL_TO and NOT_EQUAL compare text")
     return found
@@ -57,16 +61,15 @@ class ConditionOperator(LakeflowOperator, SkipMixin):
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> str:
         """Decide; the outcome is `true` or `false`."""
-        from medallion.factory.scope import resolve_in
-
         instance = context["ti"]
-        payload = self.task.payload
-        left, right = (resolve_in(context, self, attempt, side) for side in (payload.left, payload.right))
+        scope = AttemptScope(context, self, attempt, settings)
+        payload = resolve_task("condition_task", self.task.payload.to_json(), scope)
+        left, right, operator = payload["left"], payload["right"], payload["op"]
         try:
-            outcome = "true" if OPERATORS[str(payload.op)](left, right) else "false"
+            outcome = "true" if OPERATORS[operator](left, right) else "false"
         except MedallionError as error:
             raise AirflowFailException(f"task {self.task.task_key}: {error}") from None
-        self.log.info("%r %s %r is %s", left, payload.op, right, outcome)
+        self.log.info("%r %s %r is %s", left, operator, right, outcome)
         # skip() ends the task by an exception, so what is kept is pushed before it.
         for key, value in (("outcome", outcome), ("left", left), ("right", right), ("return_value", outcome)):
             instance.xcom_push(key=key, value=value)
