@@ -1,6 +1,6 @@
 """Makes the sample files of LAB 08: those of RetailHub, in the volume of its own catalog. Runs by hand.
 
-    python generate.py --orders 10000 --seed 7 --out DIR
+python generate.py --orders 10000 --seed 7 --out DIR
 """
 
 from __future__ import annotations

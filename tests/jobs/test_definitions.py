@@ -83,11 +83,12 @@ def local_notebook(settings: Settings, path: str) -> Path:
 
 
 @pytest.mark.parametrize(("path", "name", "graph"), EXAMPLES)
-def test_an_example_loads_without_a_problem_and_has_its_tasks(
-    project: Path, path: str, name: str, graph: Graph
-) -> None:
+def test_an_example_loads_without_an_error_and_has_its_tasks(project: Path, path: str, name: str, graph: Graph) -> None:
     loaded = load(project / "jobs" / path)
-    assert [str(problem) for problem in loaded.problems] == []
+    assert [str(problem) for problem in loaded.errors] == []
+    # the course writes {{run.id}}, which Databricks leaves as it is
+    warned = {problem.path for problem in loaded.problems}
+    assert warned <= {"$.tasks[2].notebook_task.base_parameters.run_id"}
     (definition,) = loaded.jobs
     assert definition.job.name == name
     found = {task.task_key: [edge.task_key for edge in task.depends_on or ()] for task in definition.job.tasks}

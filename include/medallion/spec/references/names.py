@@ -34,6 +34,8 @@ PATTERNS = tuple(
         "job.run_id",
         "job.repair_count",
         "job.start_time.<time>",
+        # Not documented; Databricks' own courses write it without a part.
+        "job.start_time",
         "job.trigger.time.<time>",
         "job.trigger.type",
         "job.trigger.file_arrival.location",

@@ -228,6 +228,7 @@ ANSWERS: Mapping[str, Callable[..., object]] = {
     "job.run_id": lambda scope: scope.job_run_id,
     "job.repair_count": lambda scope: scope.repair_count,
     "job.start_time.<time>": lambda scope, argument: time_text(scope.start_time, argument, "the run has no start"),
+    "job.start_time": lambda scope: time_text(scope.start_time, "iso_datetime", "the run has no start"),
     "job.trigger.time.<time>": lambda scope, argument: time_text(scope.trigger_time, argument, "no trigger time"),
     "job.trigger.type": lambda scope: scope.trigger_type.lower(),
     "job.trigger.file_arrival.location": lambda scope: scope.file_arrival_location or "",
