@@ -57,6 +57,9 @@ def locate(positions: Positions | None, path: JsonPath, *, key: bool = False) ->
 PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 
 
+MOST_DUPLICATES = 100
+
+
 class JsonPositions:
     """Places in one JSON text that has been read without error.
 
@@ -78,9 +81,9 @@ class JsonPositions:
 
     @property
     def duplicates(self) -> list[tuple[JsonPath, int, int]]:
-        """Every repeated key: its path, line and column."""
+        """The repeated keys, up to MOST_DUPLICATES: path, line and column."""
         self._offsets  # noqa: B018 - the scan fills the list
-        return [(path, *self.line_and_column(offset)) for path, offset in self._duplicates]
+        return [(path, *self.line_and_column(offset)) for path, offset in self._duplicates[:MOST_DUPLICATES]]
 
     def line_and_column(self, offset: int) -> tuple[int, int]:
         """1-based line and column, in characters, of an offset."""
@@ -95,42 +98,46 @@ class JsonPositions:
     def _offsets(self) -> dict[JsonPath, tuple[int, int]]:
         self._duplicates: list[tuple[JsonPath, int]] = []
         offsets: dict[JsonPath, tuple[int, int]] = {}
-        for path, key_offset, value_offset in scan(self.text):
-            if path in offsets:
+        for path, key_offset, value_offset, repeats in scan(self.text):
+            if repeats:
                 self._duplicates.append((path, key_offset))
-                offsets = {known: at for known, at in offsets.items() if known[: len(path)] != path}
             offsets[path] = (key_offset, value_offset)
         return offsets
 
 
-def scan(text: str) -> Iterator[tuple[JsonPath, int, int]]:
-    """Path, offset of the key and offset of the value, for each value of a valid JSON text, in text order.
+def scan(text: str) -> Iterator[tuple[JsonPath, int, int, bool]]:
+    """For each value of a valid JSON text, in text order: its path, the offsets of its key and of itself, and whether
+    its key stood before in the same object.
 
     A value without a key (the root, an element of a list) has its own offset as the key's.
     """
     path: list[str | int] = []
-    containers: list[str] = []
-    key_offset: int | None = None
+    around: list[set[str] | None] = []  # the keys so far of each open object; None for a list
+    key: str | None = None
+    key_offset = 0
     expects_key = False
     for match in PART.finditer(text):
         part, offset = match.group(), match.start()
         if part in "}]":
-            containers.pop()
+            around.pop()
             path.pop()
             expects_key = False
         elif part == ",":
-            expects_key = containers[-1] == "{"
+            expects_key = around[-1] is not None
             if not expects_key:
                 path[-1] = int(path[-1]) + 1
         elif part == ":":
             expects_key = False
         elif expects_key:
-            path[-1], key_offset = json.loads(part), offset
+            path[-1] = key = json.loads(part)
+            key_offset = offset
         else:
-            opens = part in "{["
-            yield tuple(path), offset if key_offset is None else key_offset, offset
-            key_offset = None
-            if opens:
-                containers.append(part)
+            seen = around[-1] if around else None
+            yield tuple(path), offset if key is None else key_offset, offset, seen is not None and key in seen
+            if seen is not None and key is not None:
+                seen.add(key)
+            key = None
+            if part in "{[":
+                around.append(set() if part == "{" else None)
                 path.append("" if part == "{" else 0)
                 expects_key = part == "{"
