@@ -351,7 +351,10 @@ GOOD = [
     pytest.param(job(queue={"enabled": "true"}), id="boolean as text"),
     pytest.param(job(task(run_job_task={"job_id": "123"})), id="id as text"),
     pytest.param(job(task(run_job_task={"job_id": "{{job.parameters.child}}"})), id="id as a reference"),
-    pytest.param(job(task(**loop(inputs="{{job.parameters.x}}"))), id="loop over a reference"),
+    pytest.param(
+        job(task(**loop(inputs="{{job.parameters.x}}")), parameters=[{"name": "x", "default": "[]"}]),
+        id="loop over a reference",
+    ),
     pytest.param(job(task(new_cluster={"spark_env_vars": {"PATH": "${HOME}/bin"}})), id="variable of the shell"),
     pytest.param(job(task(sql_task={"warehouse_id": "w", "query": {"query_id": "a < B and C > d"}})), id="comparison"),
     pytest.param(job(schedule=None, continuous=None, trigger=None), id="nulls exclude nothing"),
@@ -480,3 +483,39 @@ def test_a_huge_job_is_refused_within_seconds_and_with_few_words(raw: Any) -> No
     assert time.perf_counter() - start < 15
     assert len(found) <= MOST + 1
     assert all(len(str(problem)) < 2000 for problem in found)
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize(
+    ("raw", "path", "says"),
+    [
+        pytest.param(
+            job(schedule={"quartz_cron_expression": "0 0 25 * * ?", "timezone_id": "UTC"}),
+            "$.schedule.quartz_cron_expression",
+            "hours: '25'",
+            id="cron expression",
+        ),
+        pytest.param(
+            job(schedule={"quartz_cron_expression": "0 0 2 * * ?", "timezone_id": "Europe/Warszawa"}),
+            "$.schedule.timezone_id",
+            "time zone: 'Europe/Warszawa'",
+            id="time zone",
+        ),
+        pytest.param(
+            job(triggers=[{"schedule": {"quartz_cron_expression": "0 12 * * *", "timezone_id": "UTC"}}]),
+            "$.triggers[0].schedule.quartz_cron_expression",
+            "6 or 7 fields",
+            id="one of several triggers",
+        ),
+        pytest.param(
+            job(task(notebook_task={"notebook_path": "/n", "base_parameters": {"a": "{{job.naem}}"}})),
+            "$.tasks[0].notebook_task.base_parameters.a",
+            "job has no member 'naem'",
+            id="reference",
+        ),
+    ],
+)
+def test_schedules_and_references_are_read(raw: Any, path: str, says: str, lenient: bool) -> None:
+    found = [problem for problem in check_job(raw, lenient=lenient) if problem.path == path]
+    assert [problem.severity for problem in found] == [Severity.WARNING if lenient else Severity.ERROR]
+    assert says in found[0].message

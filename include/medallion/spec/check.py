@@ -17,6 +17,8 @@ from medallion.spec.fit import build
 from medallion.spec.job import TASK_KINDS, Job, Task
 from medallion.spec.positions import JsonPath, Positions
 from medallion.spec.problems import Problem, Severity, did_you_mean, nearest
+from medallion.spec.quartz import Quartz, QuartzError, clock_of
+from medallion.spec.references.check import findings_of
 from medallion.spec.rules import check_rules, names_in
 from medallion.spec.shape import check_names, objects
 
@@ -228,11 +230,47 @@ def check_text(text: str, path: JsonPath, findings: Findings) -> None:
             findings.error(path, f"the reference {found} is not resolved", hint)
 
 
+def check_schedules(raw: Raw, findings: Findings) -> None:
+    """Cron expressions and time zones, wherever a schedule stands."""
+    triggers = raw.get("triggers")
+    entries = enumerate(triggers) if isinstance(triggers, (list, tuple)) else ()
+    places: list[tuple[object, JsonPath]] = [(raw, ("schedule",))]
+    places += [(entry, ("triggers", index, "schedule")) for index, entry in entries]
+    for holder, path in places:
+        schedule = holder.get("schedule") if isinstance(holder, dict) else None
+        if isinstance(schedule, dict):
+            check_schedule(schedule, path, findings)
+
+
+def check_schedule(schedule: Raw, path: JsonPath, findings: Findings) -> None:
+    """One schedule; what a bundle has yet to resolve is left alone."""
+    read: tuple[tuple[str, Callable[[str], object]], ...] = (
+        ("quartz_cron_expression", Quartz.parse),
+        ("timezone_id", clock_of),
+    )
+    for name, parse in read:
+        text = schedule.get(name)
+        if isinstance(text, str) and "${" not in text:
+            try:
+                parse(text)
+            except QuartzError as error:
+                findings.refused((*path, name), error.message, error.hint)
+
+
+def check_dynamic_references(raw: Raw, findings: Findings) -> None:
+    """References `{{…}}` that can never resolve, and those that stay literal text."""
+    for found in findings_of(within_limits(raw)):
+        report = findings.refused if found.severity is Severity.ERROR else findings.warning
+        report(found.path, found.message, found.hint)
+
+
 JOB_CHECKS: tuple[Callable[[Raw, Findings], None], ...] = (
     check_structure,
     check_tasks,
     check_dependencies,
     check_parameters,
     check_start,
+    check_schedules,
+    check_dynamic_references,
     check_texts,
 )

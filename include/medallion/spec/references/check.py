@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from medallion.errors import ReferenceFault
+from medallion.spec.positions import JsonPath, format_path
 from medallion.spec.problems import Problem, Severity, did_you_mean
 from medallion.spec.references.fields import REFERENCE_FIELDS
 from medallion.spec.references.names import NAMESPACES, PATTERNS, Name, locate
@@ -27,26 +28,33 @@ class Graph:
     """The tasks of a job as references see them.
 
     :param kinds: task key → task type.
-    :param ancestors: task key → keys of all tasks that run before it.
+    :param parents: task key → keys of `depends_on`; a dependency on nothing and a circle do no harm here.
     :param nested: key of the task inside a for-each task → key of the for-each task.
     """
 
     kinds: Mapping[str, str]
-    ancestors: Mapping[str, frozenset[str]]
+    parents: Mapping[str, Sequence[str]]
     nested: Mapping[str, str] = field(default_factory=dict)
+    _ancestors: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def ancestors(self, key: str) -> frozenset[str]:
+        """Keys of all tasks that run before a task."""
+        if key not in self._ancestors:
+            self._ancestors[key] = frozenset(reachable(key, self.parents))
+        return self._ancestors[key]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a text stands.
 
-    :param path: JSON path of the text.
+    :param path: JSON path of the text, from the root of the job.
     :param task: key of the task that owns it; None for the default of a job parameter.
     :param kind: type of the task that the text is a field of.
     :param has_input: the text is inside a for-each task's own task.
     """
 
-    path: str
+    path: JsonPath
     task: str | None = None
     kind: str = ""
     has_input: bool = False
@@ -59,10 +67,19 @@ class Finding:
     message: str
     hint: str | None = None
     severity: Severity = Severity.ERROR
+    path: JsonPath = ()
 
 
 def check_references(job: Mapping[str, Any]) -> list[Problem]:
-    """Problems of all references of a job, in the order of the job.
+    """The findings of a job as problems with a JSON path; see `findings_of`."""
+    return [
+        Problem(found.severity, found.message, path=format_path(found.path), hint=found.hint)
+        for found in findings_of(job)
+    ]
+
+
+def findings_of(job: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is wrong with the references of a job, in the order of the job.
 
     :param job: the job's settings as the Jobs API states them. What is not shaped like a job is left out; reading the
         job reports it.
@@ -71,37 +88,37 @@ def check_references(job: Mapping[str, Any]) -> list[Problem]:
     tasks = objects(job.get("tasks"))
     graph = graph_of(tasks)
     parameters = {str(item.get("name")): item.get("default") for item in objects(job.get("parameters"))}
-    problems: list[Problem] = []
     for index, item in enumerate(objects(job.get("parameters"))):
-        place = Place(f"$.parameters[{index}].default")
-        problems += check_text(item.get("default"), place, graph, parameters)
-    problems += circles(parameters)
+        place = Place(("parameters", index, "default"))
+        yield from check_text(item.get("default"), place, graph, parameters)
+    yield from circles(parameters)
     for index, task in enumerate(tasks):
-        problems += check_task(task, f"$.tasks[{index}]", graph, parameters)
-    return problems
+        yield from check_task(task, ("tasks", index), graph, parameters)
 
 
-def check_task(task: Mapping[str, Any], path: str, graph: Graph, parameters: Mapping[str, Any]) -> Iterator[Problem]:
+def check_task(
+    task: Mapping[str, Any], path: JsonPath, graph: Graph, parameters: Mapping[str, Any]
+) -> Iterator[Finding]:
     """Problems of one task and of the task inside it."""
     key = str(task.get("task_key"))
     yield from check_payload(task, Place(path, key), graph, parameters)
     body = task.get(FOR_EACH)
     inner = body.get("task") if isinstance(body, Mapping) else None
     if isinstance(inner, Mapping):
-        place = Place(f"{path}.{FOR_EACH}.task", key, has_input=True)
+        place = Place((*path, FOR_EACH, "task"), key, has_input=True)
         yield from check_payload(inner, place, graph, parameters)
 
 
 def check_payload(
     task: Mapping[str, Any], place: Place, graph: Graph, parameters: Mapping[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[Finding]:
     """Problems of the object of a task's type: wrong references, and references in fields that take none."""
     kind = kind_of(task)
     payload = task.get(kind)
     if not isinstance(payload, Mapping):
         return
     for name, value in payload.items():
-        for path, text in texts(value, f"{place.path}.{kind}.{name}"):
+        for path, text in texts(value, (*place.path, kind, str(name))):
             at = Place(path, place.task, kind, place.has_input)
             if name in REFERENCE_FIELDS.get(kind, ()):
                 yield from check_text(text, at, graph, parameters)
@@ -109,23 +126,22 @@ def check_payload(
                 yield from check_plain(text, at)
 
 
-def check_text(text: object, place: Place, graph: Graph, parameters: Mapping[str, Any]) -> Iterator[Problem]:
+def check_text(text: object, place: Place, graph: Graph, parameters: Mapping[str, Any]) -> Iterator[Finding]:
     """Problems of one text that takes references."""
     if not isinstance(text, str):
         return
     for reference in find(text):
         finding = judge(reference, place, graph, parameters)
         if finding:
-            message = f"{reference.text}: {finding.message}"
-            yield Problem(finding.severity, message, path=place.path, hint=finding.hint)
+            yield replace(finding, message=f"{reference.text}: {finding.message}", path=place.path)
 
 
-def check_plain(text: str, place: Place) -> Iterator[Problem]:
+def check_plain(text: str, place: Place) -> Iterator[Finding]:
     """A warning for a reference in a field that takes none."""
     for reference in find(text):
         if reference.segments[0] in NAMESPACES:
             message = f"{reference.text}: this field takes no references, so the text stays as it is"
-            yield Problem(Severity.WARNING, message, path=place.path)
+            yield Finding(message, None, Severity.WARNING, place.path)
 
 
 def judge(reference: Reference, place: Place, graph: Graph, parameters: Mapping[str, Any]) -> Finding | None:
@@ -174,7 +190,7 @@ def judge_other_task(name: Name, place: Place, graph: Graph) -> Finding | None:
         if key in graph.nested:
             return Finding(f"task {key!r} runs inside {graph.nested[key]!r}; nothing of an iteration is seen outside")
         return Finding(f"the job has no task {key!r}", did_you_mean(key, graph.kinds))
-    if key not in graph.ancestors[place.task]:
+    if key not in graph.ancestors(place.task):
         return Finding(order_message(key, place.task, graph), hint=order_hint(key, place.task, graph))
     return judge_member(name, key, graph.kinds[key])
 
@@ -183,14 +199,14 @@ def order_message(key: str, task: str, graph: Graph) -> str:
     """Why a task cannot be asked."""
     if key == task:
         return "a task cannot ask for what it has yet to do"
-    if task in graph.ancestors[key]:
+    if task in graph.ancestors(key):
         return f"task {key!r} runs after {task!r}"
     return f"task {key!r} does not run before {task!r}"
 
 
 def order_hint(key: str, task: str, graph: Graph) -> str | None:
     """What would put a task in front."""
-    late = key == task or task in graph.ancestors[key]
+    late = key == task or task in graph.ancestors(key)
     return None if late else f"add {key!r} to depends_on of {task!r}"
 
 
@@ -216,7 +232,7 @@ RULES: Mapping[str, Callable[[Name, Place, Graph], Finding | None]] = {
 }
 
 
-def circles(parameters: Mapping[str, Any]) -> Iterator[Problem]:
+def circles(parameters: Mapping[str, Any]) -> Iterator[Finding]:
     """Job parameters whose defaults name each other in a circle: one problem for each that a walk runs into."""
     edges = {name: [*parameter_names(text)] for name, text in parameters.items() if isinstance(text, str)}
     order = {name: index for index, name in enumerate(parameters)}
@@ -232,8 +248,8 @@ def circles(parameters: Mapping[str, Any]) -> Iterator[Problem]:
                 del trail[-1:]
             elif name in trail:
                 circle = " → ".join([*trail[trail.index(name) :], name])
-                path = f"$.parameters[{order[name]}].default"
-                yield Problem(Severity.ERROR, f"job parameters refer to each other in a circle: {circle}", path=path)
+                message = f"job parameters refer to each other in a circle: {circle}"
+                yield Finding(message, path=("parameters", order[name], "default"))
             elif name in edges and name not in done:
                 trail.append(name)
                 walks.append(iter(edges[name]))
@@ -247,8 +263,8 @@ def parameter_names(text: str) -> Iterator[str]:
 
 
 def graph_of(tasks: Sequence[Mapping[str, Any]]) -> Graph:
-    """The graph of a job's tasks; a dependency on nothing and a circle do no harm here."""
-    edges = {
+    """The graph of a job's tasks."""
+    parents = {
         str(task.get("task_key")): [str(parent.get("task_key")) for parent in objects(task.get("depends_on"))]
         for task in tasks
     }
@@ -259,7 +275,7 @@ def graph_of(tasks: Sequence[Mapping[str, Any]]) -> Graph:
         if isinstance(inner, Mapping):
             nested[str(inner.get("task_key"))] = str(task.get("task_key"))
     kinds = {str(task.get("task_key")): kind_of(task) for task in tasks}
-    return Graph(kinds, {key: frozenset(reachable(key, edges)) for key in edges}, nested)
+    return Graph(kinds, parents, nested)
 
 
 def reachable(start: str, edges: Mapping[str, Iterable[str]]) -> set[str]:
@@ -285,13 +301,14 @@ def objects(value: object) -> list[Mapping[str, Any]]:
     return [entry if isinstance(entry, Mapping) else {} for entry in entries]
 
 
-def texts(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Every text below a JSON value, with its path."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from texts(item, f"{path}.{name}")
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from texts(item, f"{path}[{index}]")
+def texts(value: object, path: JsonPath) -> Iterator[tuple[JsonPath, str]]:
+    """Every text below a JSON value with its path, in order, however deep the value is."""
+    waiting = [(path, value)]
+    while waiting:
+        at, item = waiting.pop()
+        if isinstance(item, str):
+            yield at, item
+        elif isinstance(item, Mapping):
+            waiting += reversed([((*at, str(name)), inner) for name, inner in item.items()])
+        elif isinstance(item, list | tuple):
+            waiting += reversed([((*at, index), inner) for index, inner in enumerate(item)])
