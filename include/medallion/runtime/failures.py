@@ -21,7 +21,10 @@ SHELL_PACKAGES = ("IPython", "traitlets", "decorator", "asyncio")
 SPARK_PACKAGES = ("pyspark", "py4j")
 SPARK_ERRORS = ("pyspark.", "py4j.")
 JAVA_FRAME = re.compile(r"^\s*(at [\w.$/<>]+\(.*\)|\.\.\. \d+ (more|common frames omitted))\s*$")
+# An AnalysisException ends with the plan of the query: tree lines such as `+- 'Project [*]`.
+QUERY_PLAN = re.compile(r"(; line \d+ pos \d+|SQLSTATE: \w+);\n(?:[ :+\-'A-Z!].*\n?)+")
 LONGEST_MESSAGE = 4000
+ANY_LINE = range(sys.maxsize)
 
 
 def describe(
@@ -52,7 +55,8 @@ def trace_of(error: BaseException) -> str:
     """The traceback as Python prints it, with the user's frames only."""
     shown = traceback.TracebackException.from_exception(error, compact=True)
     prune(shown, is_spark(error))
-    return short_java("".join(shown.format())).rstrip() + "\n"
+    text = "".join(shown.format()).replace("IPython.core.error.UsageError", "UsageError")
+    return short_java(text).rstrip() + "\n"
 
 
 def is_spark(error: BaseException) -> bool:
@@ -88,16 +92,16 @@ def is_hidden(filename: str, *, spark: bool) -> bool:
 
 def short_java(text: str) -> str:
     """The text without lines of Java's stack."""
-    text = text.split("\n\nJVM stacktrace:")[0]
+    text = QUERY_PLAN.sub(r"\1", text.split("\n\nJVM stacktrace:")[0])
     lines = [line for line in text.split("\n") if not JAVA_FRAME.match(line)]
     return "\n".join(lines)
 
 
-def user_line(trace: TracebackType | None, names: Callable[[str], bool]) -> int | None:
-    """The line of the innermost frame whose file name passes `names`, or None."""
+def user_line(trace: TracebackType | None, name: str, lines: range = ANY_LINE) -> int | None:
+    """The line of the innermost frame in this file and within these lines, or None."""
     found = None
     while trace is not None:
-        if names(trace.tb_frame.f_code.co_filename):
+        if trace.tb_frame.f_code.co_filename == name and trace.tb_lineno in lines:
             found = trace.tb_lineno
         trace = trace.tb_next
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -20,6 +21,7 @@ from typing import Any
 from medallion.errors import MedallionError
 from medallion.runtime.channel import answer_question
 from medallion.runtime.children import Child, ForkedChild, FreshChild, Order, child_environment, start_detached
+from medallion.runtime.failures import is_hidden
 from medallion.runtime.masks import Masks
 from medallion.runtime.protocol import (
     CONTEXT_FILE,
@@ -37,6 +39,7 @@ from medallion.settings import Settings
 GRACE_SECONDS = 5.0
 DRAIN_SECONDS = 5.0
 LONGEST_LINE = 1_000_000
+CRASH_FRAME = re.compile(r'\s*File "(.+)", line \d+ in ')  # as faulthandler writes it
 
 
 def launch(
@@ -163,11 +166,13 @@ class TaskProcess:
                 self._status = self._child.status(1.0)
         while take(output, self._output, once=True):
             pass
+        self._output.close()
         if not self._finished:
             os.set_blocking(raw, False)
-            while take(raw, self._output, once=True):
+            rest = Lines(self._emit_unless_ours)
+            while take(raw, rest, once=True):
                 pass
-        self._output.close()
+            rest.close()
 
     def _heard(self, line: str) -> None:
         """One message of the process: a question or an event."""
@@ -188,6 +193,12 @@ class TaskProcess:
             facts = {"masks": list(self._masks), "settings": self._settings.model_dump(mode="json")}
             return json.dumps({"id": message["id"], "value": facts}).encode() + b"\n"
         return answer_question(message, self._answers, self._masks)
+
+    def _emit_unless_ours(self, line: str) -> None:
+        """A dead process's last words, without the frames of Medallion and IPython that a crash lists."""
+        frame = CRASH_FRAME.match(line)
+        if frame is None or not is_hidden(frame[1], spark=False):
+            self._emit(line)
 
     def _emit(self, line: str) -> None:
         self._on_output(self._masks.apply(line))

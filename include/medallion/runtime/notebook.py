@@ -75,6 +75,11 @@ def run_cell(task: Task, notebook: Notebook, cell: Cell) -> None:
 
     :raises BaseException: whatever the cell raised.
     """
+    if task.context.options.get("sql_only") and cell.language not in ON_A_WAREHOUSE:
+        raise UnsupportedError(
+            f"cell {cell.index} of {task.file.name} is in {cell.language.capitalize()}; a SQL warehouse runs SQL only",
+            hint="leave out warehouse_id, or give the task a cluster",
+        )
     runner = RUNNERS.get(cell.language)
     if runner is None:
         raise UnsupportedError(
@@ -101,13 +106,14 @@ def code_place(file: Path, notebook: Notebook, cell: Cell) -> tuple[str, int]:
 def fail(task: Task, notebook: Notebook, cell: Cell, error: BaseException) -> TaskResult:
     """The result of a cell that raised. The log ends with the cell, its line and the user's traceback."""
     name, first = code_place(task.file, notebook, cell)
+    lines = range(first, first + cell.source.count("\n") + 1)
     if isinstance(error, SyntaxError) and error.filename == name and error.lineno is not None:
         shift = leading_lines(cell) + first - 1
         error.lineno += shift
         error.end_lineno = error.end_lineno + shift if error.end_lineno else None
         line: int | None = error.lineno
     else:
-        line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, name.__eq__) or first
+        line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, name, lines) or first
     failure = describe(error, cell=cell.index, line=line, is_lost=is_lost)
     if isinstance(error, SystemExit):
         failure = Failure("Exit", f"sys.exit({error.code!r})", cell=cell.index, line=line, trace=failure.trace)
@@ -139,6 +145,10 @@ def is_lost(error: BaseException) -> bool:
     from medallion.compute.session import is_driver_lost
 
     return is_driver_lost(error)
+
+
+# docs.databricks.com: notebooks/notebook-compute, "Use a notebook with a SQL warehouse".
+ON_A_WAREHOUSE = {"sql", "md", "skip", "run"}
 
 
 def skip(_task: Task, _notebook: Notebook, _cell: Cell) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import faulthandler
+import logging
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from medallion.errors import MedallionError
 from medallion.runtime.channel import Channel
 from medallion.runtime.dbutils.widgets import Widgets
 from medallion.runtime.display import Display
@@ -28,6 +30,7 @@ from medallion.runtime.output import Output
 from medallion.runtime.protocol import RESULT_FILE, TaskContext, TaskResult, write_whole
 from medallion.runtime.task import Task
 from medallion.settings import Settings
+from medallion.spec.problems import did_you_mean
 
 PAGE_NICENESS = 10
 
@@ -181,12 +184,13 @@ def prepare(task: Task) -> None:
     from medallion.runtime.shell import Shell
 
     context = task.context
+    paths.install(context.places)
+    task.file = local_file(context)
     folder = task.file.parent
     if context.kind != "wheel" and folder.is_dir():
         os.chdir(folder)
     here = [str(folder)] if context.kind != "wheel" else []
     sys.path[:0] = [entry for entry in (*here, context.root) if entry and entry not in sys.path]
-    paths.install(context.places)
     if context.driver:
         task.spark = attach(context)
     if context.kind == "notebook":
@@ -194,11 +198,33 @@ def prepare(task: Task) -> None:
     inject(task)
 
 
+def local_file(context: TaskContext) -> Path:
+    """The file to run. A wheel has none; SQL may be given as text.
+
+    :raises MedallionError: there is no such file.
+    """
+    from medallion.compute.paths import to_local
+    from medallion.runtime.lookup import find_notebook
+
+    if context.kind == "notebook":
+        return find_notebook(context.path, context.places)
+    if context.kind == "wheel" or "sql" in context.options:
+        return Path(context.path)
+    file = Path(to_local(context.path, context.places)).absolute()
+    if not file.is_file():
+        there = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+        near = did_you_mean(file.name, there) if there else f"the folder {file.parent} is empty or does not exist"
+        raise MedallionError(f"file {context.path!r} not found: looked for {file}", hint=near)
+    return file
+
+
 def attach(context: TaskContext) -> Any:
     """The task's session in its driver."""
     from medallion.compute.session import attach as attach_session
 
     options = context.options
+    # PySpark logs each failed statement with Java's whole stack; the user's traceback says it.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     return attach_session(
         Path(str(context.driver)),
         tag=context.tag,

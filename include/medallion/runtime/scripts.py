@@ -137,7 +137,7 @@ def fail(task: Task, error: BaseException) -> TaskResult:
     """The result of a script that raised. The log ends with the user's traceback."""
     name = str(task.file)
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == name else None
-    line = line or user_line(error.__traceback__, name.__eq__)
+    line = line or user_line(error.__traceback__, name)
     failure = describe(error, cell=None, line=line, is_lost=is_lost)
     if isinstance(error, SystemExit):
         text = f"sys.exit({error.code!r})"

@@ -30,6 +30,7 @@ def register(task: Task) -> None:
         "run": run_magic,
         "pip": lambda line: pip.run_line(task, line),
         "conda": refuse_conda,
+        "restart_python": lambda _line: task.injected["dbutils"].library.restartPython(),
     }
     for name, magic in line_magics.items():
         shell.register_magic_function(magic, "line", name)
