@@ -51,11 +51,10 @@ def definitions(folder: Path, above: frozenset[str]) -> Iterator[Path]:
     for entry in found:
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
-        if entry.name.lower().endswith(".json"):
-            if is_definition(entry):
-                yield Path(entry.path)
-        elif entry.is_dir():
+        if entry.is_dir():
             yield from definitions(Path(entry.path), above | {real})
+        elif entry.name.lower().endswith(".json") and is_definition(entry):
+            yield Path(entry.path)
 
 
 def is_definition(entry: os.DirEntry[str]) -> bool:
@@ -69,13 +68,30 @@ def is_definition(entry: os.DirEntry[str]) -> bool:
 
 @lru_cache(maxsize=20_000)
 def looks_like_job(file: str, changed: int, size: int) -> bool:
-    """Whether a JSON file is an object with a job's keys, or no JSON at all."""
+    """Whether a JSON file is an object with a job's keys, or neither JSON nor rows of JSON."""
     if size > MAX_BYTES:
         return False
     try:
-        value = json.loads(Path(file).read_bytes())
-    except (ValueError, RecursionError):
-        return True
+        data = Path(file).read_bytes()
     except OSError:
         return False
+    try:
+        return has_job_keys(json.loads(data))
+    except (ValueError, RecursionError):
+        return not any(is_row(line) for line in data.splitlines()[:ROWS_LOOKED_AT])
+
+
+def has_job_keys(value: object) -> bool:
+    """Whether a value is an object that a definition may be."""
     return isinstance(value, dict) and not JOB_KEYS.isdisjoint(value)
+
+
+ROWS_LOOKED_AT = 20
+
+
+def is_row(line: bytes) -> bool:
+    """Whether a line is a row of data: an object of its own, as files of JSON lines have them (some rows may be bad)."""
+    try:
+        return line.startswith(b"{") and not has_job_keys(json.loads(line))
+    except (ValueError, RecursionError):
+        return False
