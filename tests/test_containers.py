@@ -1,4 +1,4 @@
-"""The container files are valid and safe. No engine runs here, so the compose file is checked against the specification's schema."""
+"""The container files are valid and safe. No engine runs here: the compose specification's schema is the judge."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Every job is the DAG that its definition says. For a user's own jobs: MEDALLION_JOBS_FOLDER=… scripts/test tests/test_dag_integrity.py
+"""Every job is the DAG that its definition says.
 
+For a user's own jobs: MEDALLION_JOBS_FOLDER=… scripts/test tests/test_dag_integrity.py
 The expectations come from the definition's own JSON, not from the factory's code.
 """
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,10 @@ from medallion.factory import naming
 from medallion.factory.operators.cluster import StartCluster, StopCluster
 from medallion.factory.operators.condition import ConditionOperator
 from medallion.factory.operators.disabled import DisabledOperator
+from medallion.factory.operators.for_each import ForEachInputs
 from medallion.factory.operators.gate import RunIfGate
 from medallion.factory.operators.process import ProcessOperator
+from medallion.factory.operators.run_job import RunJobOperator
 from medallion.factory.operators.unsupported import UnsupportedOperator
 from medallion.factory.retry import LakeflowRetryPolicy, retries
 from medallion.spec.disabled import disabled_tasks
@@ -34,11 +37,22 @@ if TYPE_CHECKING:
     from medallion.spec.definition import JobDefinition
     from medallion.spec.job import Job, Task
 
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What stands for one task of the job: parents lead to `entry`, children follow `end`. Mostly one and the same."""
+
+    entry: LakeflowOperator
+    end: BaseOperator
+
+
 OPERATORS: Mapping[str, type[LakeflowOperator]] = {
     "notebook_task": ProcessOperator,
     "spark_python_task": ProcessOperator,
     "python_wheel_task": ProcessOperator,
+    "sql_task": ProcessOperator,
     "condition_task": ConditionOperator,
+    "run_job_task": RunJobOperator,
 }
 """The operator of each kind of task; kinds without a row load and fail with a message."""
 
@@ -59,32 +73,74 @@ def wire(definition: JobDefinition, digest: str) -> None:
     """Add the job's tasks to the DAG that is open in a `with`."""
     tasks = tuple(definition.job.tasks or ())
     off = disabled_tasks(definition.job)
-    built = {task.task_key: operator_for(definition, task, digest, off) for task in tasks}
+    nodes = {task.task_key: node_for(definition, task, digest, off) for task in tasks}
     for task in tasks:
-        wire_parents(definition, task, built, digest, off)
-    wire_clusters(definition.job, built, digest, off)
+        wire_parents(definition, task, nodes, digest, off)
+    wire_clusters(definition.job, nodes, digest, off)
+
+
+def node_for(definition: JobDefinition, task: Task, digest: str, off: frozenset[str]) -> Node:
+    """The tasks of Airflow that stand for one task of the job."""
+    if task.kind == "for_each_task" and task.task_key not in off:
+        return for_each_node(definition, task, digest)
+    operator = operator_for(definition, task, digest, off)
+    return Node(operator, operator)
+
+
+def for_each_node(definition: JobDefinition, task: Task, digest: str) -> Node:
+    """A for-each task: one that works out the inputs, the mapped iterations, and one that stands for the whole.
+
+    The last takes no process. Its children's rules see one task, whatever the number of iterations: it succeeds when all
+    iterations did, and is upstream_failed when one failed.
+    """
+    nested = task.payload.task
+    inputs = ForEachInputs(
+        **entry_arguments(definition, task, digest) | {"task_id": naming.for_each_inputs(task.task_key)}
+    )
+    iterations = (
+        OPERATORS.get(nested.kind, UnsupportedOperator)
+        .partial(
+            task_id=naming.for_each_iterations(task.task_key),
+            definition=definition,
+            task=nested,
+            within=task.task_key,
+            digest=digest,
+            max_active_tis_per_dagrun=task.payload.concurrency or 1,
+            map_index_template="{{ iteration_label }}",
+            **limits(nested),
+        )
+        .expand(iteration=inputs.output)
+    )
+    whole = EmptyOperator(task_id=task.task_key, trigger_rule="none_failed_min_one_success", doc_md=task.description)
+    iterations >> whole
+    return Node(inputs, whole)
 
 
 def operator_for(definition: JobDefinition, task: Task, digest: str, off: frozenset[str]) -> LakeflowOperator:
     """The operator of one task, without edges."""
-    run_if = str(task.run_if or "ALL_SUCCESS")
-    parents = task.depends_on or ()
-    arguments: dict[str, Any] = {
-        "task_id": task.task_key,
-        "definition": definition,
-        "task": task,
-        "digest": digest,
-        "trigger_rule": TRIGGER_RULES[run_if] if parents else "all_success",
-        "doc_md": task.description,
-    }
+    arguments = entry_arguments(definition, task, digest)
     if task.task_key in off:
-        return DisabledOperator(**{**arguments, "trigger_rule": "all_done"})
-    arguments["judged"] = bool(parents) and run_if in JUDGED
+        return DisabledOperator(**{**arguments, "trigger_rule": "all_done", "judged": False})
     if task.kind not in NO_RETRIES:
         arguments |= limits(task)
     if task.kind == "condition_task":
         arguments["edges"] = branches(definition.job, task.task_key, off)
     return OPERATORS.get(task.kind, UnsupportedOperator)(**arguments)
+
+
+def entry_arguments(definition: JobDefinition, task: Task, digest: str) -> dict[str, Any]:
+    """Arguments of the operator that the task's parents lead to."""
+    run_if = str(task.run_if or "ALL_SUCCESS")
+    parents = task.depends_on or ()
+    return {
+        "task_id": task.task_key,
+        "definition": definition,
+        "task": task,
+        "digest": digest,
+        "trigger_rule": TRIGGER_RULES[run_if] if parents else "all_success",
+        "judged": bool(parents) and run_if in JUDGED,
+        "doc_md": task.description,
+    }
 
 
 def limits(task: Task) -> dict[str, Any]:
@@ -111,11 +167,11 @@ def needs_gate(task: Task, off: frozenset[str]) -> bool:
 
 
 def wire_parents(
-    definition: JobDefinition, task: Task, built: Mapping[str, LakeflowOperator], digest: str, off: frozenset[str]
+    definition: JobDefinition, task: Task, nodes: Mapping[str, Node], digest: str, off: frozenset[str]
 ) -> None:
     """Edges from a task's parents, through its gate where it has one."""
-    parents = [built[edge.task_key] for edge in task.depends_on or ()]
-    child = built[task.task_key]
+    parents = [nodes[edge.task_key].end for edge in task.depends_on or ()]
+    child = nodes[task.task_key].entry
     if needs_gate(task, off):
         wire_gate(definition, task, child, parents, digest)
         return
@@ -154,16 +210,27 @@ def branches(job: Job, task_key: str, off: frozenset[str]) -> dict[str, list[str
             if edge.task_key != task_key or edge.outcome is None:
                 continue
             gated = needs_gate(task, off)
-            names = (
-                [naming.run_if_gate(task.task_key), naming.none_failed_gate(task.task_key)]
-                if gated
-                else [task.task_key]
-            )
+            names = [naming.run_if_gate(task.task_key), naming.none_failed_gate(task.task_key)]
+            if not gated:
+                names = [entry_id(task, off)]
             edges[str(edge.outcome)].extend(names)
     return edges
 
 
-def wire_clusters(job: Job, built: Mapping[str, BaseOperator], digest: str, off: frozenset[str]) -> None:
+def entry_id(task: Task, off: frozenset[str]) -> str:
+    """Task id of the node's entry."""
+    looped = task.kind == "for_each_task" and task.task_key not in off
+    return naming.for_each_inputs(task.task_key) if looped else task.task_key
+
+
+def cluster_of(task: Task) -> str | None:
+    """Key of the job cluster that a task, or the iterations of a for-each task, run on."""
+    if task.kind == "for_each_task":
+        return cluster_of(task.payload.task)
+    return task.job_cluster_key
+
+
+def wire_clusters(job: Job, nodes: Mapping[str, Node], digest: str, off: frozenset[str]) -> None:
     """A setup and a teardown around the tasks of each job cluster that is used.
 
     The setup stands before the first tasks of the paths that lead to a user of the cluster, never beside another parent:
@@ -175,9 +242,7 @@ def wire_clusters(job: Job, built: Mapping[str, BaseOperator], digest: str, off:
         for edge in task.depends_on or ():
             children[edge.task_key].append(task.task_key)
     for cluster in job.job_clusters or ():
-        users = {
-            key for key, task in tasks.items() if task.job_cluster_key == cluster.job_cluster_key and key not in off
-        }
+        users = {key for key, task in tasks.items() if cluster_of(task) == cluster.job_cluster_key and key not in off}
         if not users or cluster.new_cluster is None:
             continue
         start = StartCluster(
@@ -192,11 +257,11 @@ def wire_clusters(job: Job, built: Mapping[str, BaseOperator], digest: str, off:
             task_id=naming.cluster_stop(cluster.job_cluster_key), job_cluster_key=cluster.job_cluster_key
         )
         for key in (key for key, task in tasks.items() if not task.depends_on and reaches(key, users, children)):
-            start >> built[key]
+            start >> nodes[key].entry
         for key in (
             key for key in tasks if not children[key] and any(reaches(user, {key}, children) for user in users)
         ):
-            built[key] >> stop
+            nodes[key].end >> stop
         stop.as_teardown(setups=start)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.errors import MedallionError, SpecError
 from medallion.factory import naming
+from medallion.runs import ids
 from medallion.spec.cache import JobCache
 from medallion.spec.loading import discover
 from medallion.spec.problems import Problem, Severity
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from medallion.settings import Settings
     from medallion.spec.definition import JobDefinition
+
+RESOURCE_ID = re.compile(r"\$\{resources\.jobs\.([^.}]+)\.id\}")
 
 EXTRA_JOBS = "MEDALLION_EXTRA_JOBS"
 """Paths of definitions outside the jobs folder, separated as PATH is. `medallion run PATH` sets it."""
@@ -98,3 +102,19 @@ def collision(dag_id: str, first: JobDefinition, second: JobDefinition) -> Probl
         file=second.file,
         hint="give one of them another name",
     )
+
+
+def dag_id_of_job(settings: Settings, caller: JobDefinition, job_id: object) -> str | None:
+    """The DAG of the job that a run-job task names; None when there is none.
+
+    :param caller: the job of the task. In a bundle a job is named by `${resources.jobs.<key>.id}` of the same bundle.
+    :param job_id: that reference, or the number that the job's definition has or that its DAG id gives.
+    """
+    text = str(job_id)
+    match = RESOURCE_ID.fullmatch(text)
+    for dag_id, definition in definitions_by_dag(settings)[0].items():
+        if match and definition.file == caller.file and definition.key == match[1]:
+            return dag_id
+        if text in (str(definition.job_id), str(ids.job_id(dag_id))):
+            return dag_id
+    return None

@@ -63,6 +63,11 @@ def for_each_inputs(task_key: str) -> str:
     return f"{task_key}.inputs"
 
 
+def for_each_iterations(task_key: str) -> str:
+    """Task id of the mapped task that holds the iterations of a for-each task."""
+    return f"{task_key}.iteration"
+
+
 def is_internal(task_id: str) -> bool:
     """Whether a task is ours and no task of the job. A `task_key` holds no dot (`[\\w-]+`), so a dot tells."""
     return "." in task_id

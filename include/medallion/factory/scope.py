@@ -14,6 +14,7 @@ from medallion.factory.answers import AirflowAnswers
 from medallion.factory.attempt import run_folder, safe
 from medallion.factory.naming import job_name
 from medallion.runs import ids
+from medallion.spec.disabled import disabled_tasks
 from medallion.spec.references import TableUpdate, resolve_parameters
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ class UpstreamTask:
         states = self._instance.get_task_states(
             dag_id=self._instance.dag_id, run_ids=[self._instance.run_id], task_ids=[self._key]
         )
-        disabled = {task.task_key for task in self._operator.definition.job.tasks or () if task.disabled}
+        disabled = disabled_tasks(self._operator.definition.job)
         return outcome(self._key, states.get(self._instance.run_id, {}), disabled).value
 
     @property

@@ -1,4 +1,7 @@
-"""Per kind of task: what its process is told. One function and one row of `WORK` each. Runs in the Airflow task process; pure."""
+"""Per kind of task: what its process is told. One function and one row of `WORK` each. Pure.
+
+Runs in the Airflow task process.
+"""
 
 from __future__ import annotations
 

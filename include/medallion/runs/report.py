@@ -172,7 +172,7 @@ def instance_report(key: str, instance: Instance, cause: Cause) -> TaskReport:
 
 def for_each_report(key: str, by_id: Mapping[str, list[Instance]], cause: Cause) -> TaskReport:
     """A for-each task and its iterations. Where its inputs could not be worked out, it has failed itself."""
-    instances = sorted(by_id.get(key, ()), key=lambda item: item.map_index)
+    instances = sorted(by_id.get(naming.for_each_iterations(key), ()), key=lambda item: item.map_index)
     inputs = by_id.get(naming.for_each_inputs(key), [])
     iterations = tuple(
         instance_report(f"{key}[{item.map_index}]", item, cause) for item in instances if item.map_index >= 0

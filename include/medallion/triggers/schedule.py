@@ -8,6 +8,7 @@ from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, Un
 
 if TYPE_CHECKING:
     from medallion.spec.job import Job
+    from medallion.spec.triggers import Trigger
 
 
 WATCHED = ("file_arrival", "table_update", "model", "job_completion")
@@ -27,9 +28,8 @@ def schedule_of(job: Job) -> Any:
     return None
 
 
-def trigger_of(job: Job) -> Any:
+def trigger_of(trigger: Trigger) -> Any:  # noqa: ANN401
     """The `trigger` block. Kinds that are not watched say so in the UI and start by hand."""
-    trigger = job.trigger
     if trigger.periodic is not None:
         return PeriodicTimetable(
             trigger.periodic.interval, str(trigger.periodic.unit), paused=paused(trigger.pause_status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from medallion.errors import MedallionError
 from medallion.factory.attempt import Attempt
 from medallion.factory.naming import job_name
 from medallion.factory.retry import AttemptFailed
+from medallion.spec.disabled import disabled_tasks
 from medallion.spec.only import parents_of, reach, selected
 from medallion.spec.run_if import Outcome, Verdict, judge
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from medallion.settings import Settings
     from medallion.spec.definition import JobDefinition
     from medallion.spec.job import Task
+
+LABEL = 60
+"""Characters of an iteration's label in the UI."""
 
 OUTCOMES = {
     "success": Outcome.SUCCESS,
@@ -39,7 +44,8 @@ class LakeflowOperator(BaseOperator):
     :param digest: digest of the whole job. It is the only field that Airflow serialises, so that any change of the job
         makes a new DAG version. References such as `{{job.id}}` are never template fields: Jinja would try them.
     :param judged: whether the task looks at its parents itself, because no trigger rule states its `run_if`.
-    :param iteration: `{"input": …}` in an iteration of a for-each task.
+    :param within: key of the for-each task whose iteration this is.
+    :param iteration: `{"input": …}` in an iteration; `{"nothing": true}` in the one of a loop without inputs.
     """
 
     template_fields = ("digest",)
@@ -51,6 +57,7 @@ class LakeflowOperator(BaseOperator):
         task: Task,
         digest: str,
         judged: bool = False,
+        within: str | None = None,
         iteration: Mapping[str, Any] | None = None,
         **arguments: Any,
     ) -> None:
@@ -59,6 +66,7 @@ class LakeflowOperator(BaseOperator):
         self.task = task
         self.digest = digest
         self.judged = judged
+        self.within = within
         self.iteration = iteration
 
     def attempt(self, context: Context) -> Attempt:
@@ -83,6 +91,11 @@ class LakeflowOperator(BaseOperator):
         if not self.is_asked_for(attempt):
             show(f"Task {self.task.task_key} is not among the tasks of this partial run")
             return None
+        if self.iteration is not None:
+            if "nothing" in self.iteration:
+                show("No inputs: nothing to do")
+                return None
+            context["iteration_label"] = label_of(self.iteration["input"])  # type: ignore[typeddict-unknown-key]
         self.leave_when_unmet(context)
         try:
             return self.work(context, attempt, Settings.load())
@@ -95,15 +108,26 @@ class LakeflowOperator(BaseOperator):
         only = attempt.conf.get("only")
         if not isinstance(only, list) or not only:
             return True
-        return self.task.task_key in selected(parents_of(self.definition.job), only)
+        return self.place in selected(parents_of(self.definition.job), only)
 
     def ancestors(self) -> set[str]:
         """Keys of all tasks upstream of this one, whose values it may ask for."""
-        return reach(parents_of(self.definition.job), self.task.task_key)
+        return reach(parents_of(self.definition.job), self.place)
+
+    @property
+    def place(self) -> str:
+        """The key in the job's graph: an iteration stands where its for-each task does."""
+        return self.within or self.task.task_key
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> Any:
         """What the task does; gives its return value."""
         raise TypeError(f"{type(self).__name__} has no work")
+
+
+def label_of(element: Any) -> str:
+    """A short text for an iteration: text as it is, else JSON."""
+    text = element if isinstance(element, str) else json.dumps(element, ensure_ascii=False)
+    return text if len(text) <= LABEL else text[: LABEL - 1] + "…"
 
 
 def show(text: str) -> None:
@@ -120,23 +144,12 @@ def verdict(definition: JobDefinition, task: Task, context: Context) -> Verdict:
     states: Mapping[str, Any] = instance.get_task_states(
         dag_id=instance.dag_id, run_ids=[instance.run_id], task_ids=parents
     )[instance.run_id]
-    disabled = {item.task_key for item in definition.job.tasks or () if item.disabled}
+    disabled = disabled_tasks(definition.job)
     return judge(task.run_if or "ALL_SUCCESS", [outcome(key, states, disabled) for key in parents])
 
 
-def outcome(task_key: str, states: Mapping[str, Any], disabled: set[str]) -> Outcome:
-    """How a parent ended. Mapped tasks appear as `key_0`, `key_1`…; the worst of them counts."""
+def outcome(task_key: str, states: Mapping[str, Any], disabled: frozenset[str]) -> Outcome:
+    """How a parent ended, from Airflow's states by task id."""
     if task_key in disabled:
         return Outcome.DISABLED
-    if task_key in states:
-        return OUTCOMES.get(str(states[task_key]), Outcome.FAILED)
-    parts = [OUTCOMES.get(str(state), Outcome.FAILED) for key, state in states.items() if belongs(key, task_key)]
-    for worst in (Outcome.FAILED, Outcome.UPSTREAM_FAILED, Outcome.SUCCESS):
-        if worst in parts:
-            return worst
-    return Outcome.EXCLUDED
-
-
-def belongs(name: str, task_key: str) -> bool:
-    """Whether `name` is an iteration of a mapped task."""
-    return name.startswith(f"{task_key}_") and name.removeprefix(f"{task_key}_").isdigit()
+    return OUTCOMES.get(str(states.get(task_key)), Outcome.FAILED)

@@ -1,0 +1,65 @@
+"""For-each tasks: work out the inputs. The iterations are mapped tasks. Executed in the Airflow task process."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import MedallionError
+from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.scope import AttemptScope
+from medallion.spec.references import resolve
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from medallion.factory.attempt import Attempt
+    from medallion.settings import Settings
+
+MAX_BYTES = 48 * 1024
+"""The largest `inputs` (Databricks page "For each task": what a task value may hold)."""
+MAX_ITERATIONS = 5000
+NOTHING = {"nothing": True}
+"""The one iteration of a loop without inputs. It does nothing, so that the task succeeds and is not skipped."""
+
+
+class ForEachInputs(LakeflowOperator):
+    """Resolves `inputs` and gives one mapping per iteration. Carries the `run_if` of the for-each task."""
+
+    ui_color = "#f3e8fd"
+
+    def work(self, context: Context, attempt: Attempt, settings: Settings) -> list[dict[str, Any]]:
+        """The iterations: `{"input": element}` each."""
+        text = resolve(self.task.payload.inputs, AttemptScope(context, self, attempt, settings))
+        elements = read_inputs(self.task.task_key, text)
+        self.log.info("%d iterations, %d at a time", len(elements), self.task.payload.concurrency or 1)
+        return [{"input": element} for element in elements] or [NOTHING]
+
+
+def read_inputs(task_key: str, text: str) -> list[Any]:
+    """The elements of a for-each task.
+
+    :raises MedallionError: the text is no JSON array, too long, or holds too many elements.
+    """
+    if len(text.encode()) > MAX_BYTES:
+        raise MedallionError(
+            f"task {task_key}: inputs are {len(text.encode()):,} bytes, at most {MAX_BYTES:,} are allowed",
+            hint="loop over keys and look the rest up in the iteration",
+        )
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MedallionError(
+            f"task {task_key}: inputs are not JSON: {error}: {text[:200]!r}", hint='give an array, such as ["pl", "de"]'
+        ) from None
+    if not isinstance(found, list):
+        raise MedallionError(f"task {task_key}: inputs are {kind_of(found)}, not an array: {text[:200]!r}")
+    if len(found) > MAX_ITERATIONS:
+        raise MedallionError(f"task {task_key}: {len(found):,} iterations, at most {MAX_ITERATIONS:,} are allowed")
+    return found
+
+
+def kind_of(value: object) -> str:
+    """The JSON word for a value."""
+    names = {dict: "an object", str: "text", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "null")

@@ -1,0 +1,70 @@
+"""Run-job tasks: start another job's run and wait for it. Executed in the Airflow task process."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
+
+from medallion.errors import MedallionError
+from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.scope import AttemptScope
+from medallion.spec.parameters import pushed_down
+from medallion.spec.references import resolve_task
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from medallion.factory.attempt import Attempt
+    from medallion.settings import Settings
+
+POLL_SECONDS = 1
+MAX_NESTING = 3
+"""Run-job tasks inside run-job tasks (Databricks page "Run job task")."""
+
+
+class RunJobOperator(LakeflowOperator):
+    """Starts the child job with the parameters of this one and its own over them; the child's result decides."""
+
+    ui_color = "#e0f2f1"
+
+    def work(self, context: Context, attempt: Attempt, settings: Settings) -> None:
+        """Start the child; Airflow waits for it."""
+        from medallion.factory.jobs import dag_id_of_job
+
+        depth = int(attempt.conf.get("run_job_depth", 0)) + 1
+        if depth > MAX_NESTING:
+            raise AirflowFailException(f"task {self.task.task_key}: jobs may be nested {MAX_NESTING} levels deep")
+        scope = AttemptScope(context, self, attempt, settings)
+        payload = resolve_task("run_job_task", self.task.payload.to_json(), scope)
+        child = dag_id_of_job(settings, self.definition, payload["job_id"])
+        if child is None:
+            raise MedallionError(
+                f"task {self.task.task_key}: no job {payload['job_id']!r} is known here",
+                hint="put its definition below the jobs folder",
+            )
+        parameters = pushed_down("run_job_task", scope.parameters, payload.get("job_parameters") or {})
+        run_id = f"run_job__{attempt.task_run_id}"
+        self.log.info("Starting %s, run %s", child, run_id)
+        context["ti"].xcom_push(key="run_id", value={"dag_id": child, "run_id": run_id})
+        now = datetime.now(UTC)
+        raise DagRunTriggerException(
+            trigger_dag_id=child,
+            dag_run_id=run_id,
+            conf={
+                "job_parameters": parameters,
+                "trigger_type": "run_job_task",
+                "run_job_depth": depth,
+                "parent_run_id": attempt.run_id,
+            },
+            logical_date=None,
+            run_after=now,
+            reset_dag_run=False,
+            skip_when_already_exists=False,
+            wait_for_completion=True,
+            allowed_states=["success"],
+            failed_states=["failed"],
+            poke_interval=POLL_SECONDS,
+            deferrable=True,
+        )
