@@ -140,13 +140,13 @@ class Scope:
         node: Node = self.tree
         schema: Schema = root()
         for step in steps:
+            known = schema.fields if isinstance(schema, Struct) else {}
             schema = below(schema, step)
             found = child(node, step)
-            if found is None or (found.value is None and not isinstance(schema, Anything)):
+            if step in known and (found is None or found.value is None):
                 found = zero(schema)
-            if found is None or (isinstance(schema, Anything) and child(node, step) is None):
-                known = schema_keys(root(), steps[: steps.index(step)])
-                raise missing(name, node, step, known)
+            if found is None:
+                raise missing(name, node, step, list(known))
             node = found
         return node
 
@@ -159,13 +159,6 @@ def below(schema: Schema, step: str | int) -> Schema:
 
 
 NOTHING = Anything()
-
-
-def schema_keys(schema: Schema, steps: JsonPath) -> list[str]:
-    """The fields that an object at a path may have."""
-    for step in steps:
-        schema = below(schema, step)
-    return list(schema.fields) if isinstance(schema, Struct) else []
 
 
 def refit(tree: Node, report: Report) -> Node:
