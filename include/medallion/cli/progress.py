@@ -141,7 +141,7 @@ def failure_text(logs: Path, snapshot: Snapshot, *, lines: int = LOG_LINES) -> s
         if instance.state != "failed":
             continue
         file = log_file(logs, snapshot, instance.task_id, instance.map_index, instance.try_number)
-        said = log_lines(file)[-lines:]
+        said = log_lines(file)[-lines:] or [f"(no log; what the run's process said is in {logs.parent / 'run.log'})"]
         index = f"[{instance.map_index}]" if instance.map_index >= 0 else ""
         parts.append("\n".join([f"--- {instance.task_id}{index}: {file}", *said]))
     return "\n".join(parts)

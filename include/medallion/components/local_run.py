@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 EXTRA_JOBS = "MEDALLION_EXTRA_JOBS"
 CANCEL_SECONDS = 30
 """How long a run may take to end after Ctrl-C."""
+LEAVE_SECONDS = 5
+"""How long the run's process may take to end after the run."""
 SPARK_TASKS = frozenset({"notebook_task", "spark_python_task", "python_wheel_task", "sql_task", "for_each_task"})
 
 Show = Callable[[Snapshot], None]
@@ -121,7 +123,10 @@ def run_locally(run: LocalRun, show: Show, say: Callable[[str], None]) -> Snapsh
             text=True,
         )
     try:
-        return watch(process, run, show, log)
+        last = watch(process, run, show, log)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LEAVE_SECONDS)
+        return last
     finally:
         end(process)
         if starter is not None:
