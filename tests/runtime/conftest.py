@@ -134,3 +134,9 @@ def write() -> Callable[..., Path]:
 def as_magic() -> Callable[[str], str]:
     """`as_magic("%sh\\nls")` gives a magic cell."""
     return magic
+
+
+@pytest.fixture
+def answers() -> Callable[..., MemoryAnswers]:
+    """`answers(values={(task, key): value}, vault={scope: {key: secret}})`."""
+    return MemoryAnswers

@@ -99,14 +99,14 @@ def test_a_failure_ends_the_log_with_cell_line_and_the_users_own_trace(run_cells
     )
     assert not ran.result.success
     failure = ran.result.failure
-    assert (failure.kind, failure.cell, failure.line) == ("KeyError", 2, 11)
-    tail = ran.lines[ran.lines.index('Cell 2 "Call it" failed at line 11 of job.py:') :]
+    assert (failure.kind, failure.cell, failure.line) == ("KeyError", 2, 10)
+    tail = ran.lines[ran.lines.index('Cell 2 "Call it" failed at line 10 of job.py:') :]
     path = ran.context.path
     assert tail == [
-        'Cell 2 "Call it" failed at line 11 of job.py:',
+        'Cell 2 "Call it" failed at line 10 of job.py:',
         "    inner()",
         "Traceback (most recent call last):",
-        f'  File "{path}", line 11, in <module>',
+        f'  File "{path}", line 10, in <module>',
         "    inner()",
         f'  File "{path}", line 3, in inner',
         "    return {}['missing']",

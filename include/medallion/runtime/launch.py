@@ -55,7 +55,7 @@ def launch(
     """Run a task in a process of its own and give its result, whatever way it ends.
 
     :param on_output: gets each line that the task writes, without its newline.
-    :param timeout: seconds after which the whole process group is ended; the failure's kind is then `Timeout`.
+    :param timeout: seconds from the process's start after which its whole group is ended; the failure is a `Timeout`.
     :param spare: False to start a fresh process even where a spare one would do.
     :param masks: secrets that the task knows from elsewhere, to be masked like those it asks for.
     """
@@ -108,7 +108,7 @@ class TaskProcess:
                 self._child = start_child(order, self._settings, spare=spare)
             os.close(output_end)
             os.close(raw_end)
-            self._stay(output, asked + timeout if timeout else float("inf"))
+            self._stay(output, time.time() + timeout if timeout else float("inf"))
             self._drain(output, raw)
             return self._outcome()
         except BaseException:

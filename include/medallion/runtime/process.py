@@ -240,14 +240,14 @@ def leave(task: Task) -> None:
             if thread is not threading.main_thread() and not thread.daemon:
                 thread.join(timeout=1)
     atexit._run_exitfuncs()
+    if os.getpgrp() == os.getpid():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(os.getpid(), signal.SIGTERM)
     if task.record is not None:
         os.nice(PAGE_NICENESS)
         from medallion.runtime.page import write_page
 
         write_page(Path(task.context.output))
-    if os.getpgrp() == os.getpid():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        os.killpg(os.getpid(), signal.SIGTERM)
 
 
 def main(arguments: list[str]) -> None:

@@ -134,9 +134,12 @@ class Spare:
             self._start(connection, request, descriptors)
 
     def _start(self, connection: socket.socket, request: dict[str, Any], descriptors: list[int]) -> None:
+        # Until the child has its own handlers, this process's would swallow a signal that is meant to end it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid == 0:
             self._become_task(connection, request, descriptors)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         for descriptor in descriptors:
             os.close(descriptor)
         self._children[pid] = connection
@@ -147,6 +150,8 @@ class Spare:
         try:
             os.setsid()
             signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             for end in (self._listener, self._wake, self._waker, connection, *self._children.values()):
                 end.close()
             if "numpy" in sys.modules:
