@@ -131,9 +131,9 @@ def test_a_job_of_eight_tasks_is_read_within_a_millisecond() -> None:
 
 
 def timed(job: dict[str, Any]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     Job.from_json(job)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_importing_the_models_costs_little_and_nothing_heavy() -> None:

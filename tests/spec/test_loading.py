@@ -93,6 +93,20 @@ def test_a_job_with_an_error_is_left_out_and_the_others_are_there(tmp_path: Path
         loaded.require()
 
 
+def test_references_to_resources_of_the_same_document_may_stand(tmp_path: Path) -> None:
+    def calls(key: str) -> dict[str, Any]:
+        call = {"task_key": "a", "run_job_task": {"job_id": f"${{resources.jobs.{key}.id}}"}}
+        return {"name": key, "tasks": [call]}
+
+    loaded = load(write(tmp_path / "j.json", {"resources": {"jobs": {"one": calls("two"), "two": calls("three")}}}))
+    assert [(problem.path, problem.message) for problem in loaded.errors] == [
+        (
+            "$.resources.jobs.two.tasks[0].run_job_task.job_id",
+            "the reference ${resources.jobs.three.id} is not resolved",
+        )
+    ]
+
+
 def test_one_page_of_a_job_is_a_warning(tmp_path: Path) -> None:
     loaded = load(write(tmp_path / "j.json", {"job_id": 1, "has_more": True, "settings": SETTINGS}))
     assert texts(loaded) == ["warning $.has_more: this is one page of the job; the API has more tasks or clusters"]

@@ -106,10 +106,10 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 def test_a_text_of_many_repeated_keys_is_read_within_seconds() -> None:
     text = "{" + ",".join(f'"{number}":1,"a":{{"b":1}}' for number in range(50_000)) + "}"
-    start = time.perf_counter()
+    start = time.process_time()
     document, problems = parse_json(text)
     assert document is not None
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert len(problems) < 1000
 
 

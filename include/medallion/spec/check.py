@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,7 @@ from medallion.spec.quartz import Quartz, QuartzError, clock_of
 from medallion.spec.references.check import findings_of
 from medallion.spec.rules import check_rules, names_in
 from medallion.spec.shape import check_names, objects
-
-PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_ -]*>")
-REFERENCE = re.compile(r"\$\{[A-Za-z][\w-]*(?:\.[\w-]+|\[[0-9]+\])*\}")
-"""A reference of asset bundles: `${var.catalog}` (reference of the bundle syntax, "Substitutions")."""
-
-BUNDLE_ROOTS = ("var.", "variables.", "bundle.", "workspace.", "resources.", "artifacts.", "targets.")
-SHELL_FIELDS = frozenset({"spark_env_vars", "spark_conf"})
-"""Where `${HOME}` is for the shell or for Spark and no reference of a bundle."""
+from medallion.spec.texts import check_texts
 
 PARAMETER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 LONGEST_INPUTS = 5000
@@ -57,6 +50,7 @@ def read_job(
     positions: Positions | None = None,
     at: JsonPath = (),
     lenient: bool = False,
+    resources: Collection[str] = (),
 ) -> tuple[Job | None, list[Problem]]:
     """The job of a settings object and every problem of it; no job when a value has a wrong type.
 
@@ -66,8 +60,9 @@ def read_job(
     :param at: path of the settings in the document, such as `("settings",)`.
     :param lenient: the settings come from a bundle: what Databricks' own tool warns of is a warning, and references
         to resources may stand.
+    :param resources: what the document itself defines, such as `resources.jobs.child`: references to it may stand.
     """
-    findings = Findings(file, positions, at, lenient)
+    findings = Findings(file, positions, at, lenient, frozenset(resources))
     if not isinstance(raw, dict):
         findings.error((), f"a job is a JSON object, not {shown(raw)}")
         return None, findings.problems()
@@ -201,33 +196,6 @@ def check_start(raw: Raw, findings: Findings) -> None:
     """A schedule beside a trigger: the documentation allows one trigger for a job, yet such jobs have been seen."""
     if raw.get("schedule") is not None and raw.get("trigger") is not None:
         findings.warning(("trigger",), "schedule and trigger are both set; Databricks documents one of them", key=True)
-
-
-def check_texts(raw: Raw, findings: Findings) -> None:
-    """Placeholders that nobody filled in, and references that only a bundle can resolve."""
-    waiting: list[tuple[object, JsonPath]] = [(raw, ())]
-    while waiting:
-        value, path = waiting.pop()
-        if isinstance(value, dict):
-            waiting.extend((item, (*path, name)) for name, item in value.items())
-        elif isinstance(value, (list, tuple)):
-            waiting.extend((item, (*path, index)) for index, item in enumerate(value))
-        elif isinstance(value, str):
-            check_text(value, path, findings)
-
-
-def check_text(text: str, path: JsonPath, findings: Findings) -> None:
-    """One text. A description is for people: what looks like a placeholder there does no harm."""
-    for found in dict.fromkeys(PLACEHOLDER.findall(text)) if "<" in text else ():
-        severity = Severity.WARNING if path[-1] == "description" else Severity.ERROR
-        findings.add(severity, path, f"the placeholder {found} has no value", "write the value in its place")
-    if "${" not in text or findings.lenient:
-        return
-    of_shell = not SHELL_FIELDS.isdisjoint(path)
-    for found in dict.fromkeys(REFERENCE.findall(text)):
-        if not of_shell or found[2:].startswith(BUNDLE_ROOTS):
-            hint = "only asset bundles resolve it: load the bundle, or write the value"
-            findings.error(path, f"the reference {found} is not resolved", hint)
 
 
 def check_schedules(raw: Raw, findings: Findings) -> None:

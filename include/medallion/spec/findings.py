@@ -21,12 +21,14 @@ class Findings:
     :param positions: places in that file; without them problems have paths only.
     :param at: path of the job in its document.
     :param lenient: the job comes from a bundle, where Databricks' own tool warns of what the API refuses.
+    :param resources: what the document itself defines, such as `resources.jobs.child`.
     """
 
     file: Path | None = None
     positions: Positions | None = None
     at: JsonPath = ()
     lenient: bool = False
+    resources: frozenset[str] = frozenset()
     found: list[Problem] = field(default_factory=list)
     left_out: int = 0
 

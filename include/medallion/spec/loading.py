@@ -155,8 +155,14 @@ def load_resources(document: JsonDocument, file: Path, problems: list[Problem]) 
     root = bundle_folder(file) if deployed else file.parent
     jobs: list[JobDefinition] = []
     found: list[Problem] = []
+    options: dict[str, Any] = {
+        "file": file,
+        "positions": document.positions,
+        "lenient": "bundle" in value,
+        "resources": names_of(value["resources"]),
+    }
     for key, settings, at in jobs_of(value["resources"], findings):
-        job, more = read_job(settings, file=file, positions=document.positions, at=at, lenient="bundle" in value)
+        job, more = read_job(settings, at=at, **options)
         found += more
         if job:
             job_id = number(settings.get("id"))
@@ -164,6 +170,12 @@ def load_resources(document: JsonDocument, file: Path, problems: list[Problem]) 
     resources = value["resources"] if isinstance(value["resources"], dict) else {}
     others = {kind: items for kind, items in resources.items() if kind != "jobs"}
     return Loaded(tuple(jobs), (*problems, *findings.problems(), *found), others, (file,))
+
+
+def names_of(resources: object) -> frozenset[str]:
+    """Every resource of the document, as references name it: `resources.jobs.child`."""
+    kinds = resources.items() if isinstance(resources, dict) else ()
+    return frozenset(f"resources.{kind}.{key}" for kind, items in kinds if isinstance(items, dict) for key in items)
 
 
 def bundle_folder(file: Path) -> Path:

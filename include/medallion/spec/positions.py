@@ -129,7 +129,7 @@ def scan(text: str) -> Iterator[tuple[JsonPath, int, int, bool]]:
         elif part == ":":
             expects_key = False
         elif expects_key:
-            path[-1] = key = json.loads(part)
+            path[-1] = key = json.loads(part) if "\\" in part else part[1:-1]
             key_offset = offset
         else:
             seen = around[-1] if around else None
