@@ -56,9 +56,9 @@ def session(warehouse: Path, *, tuned: bool, shared: bool) -> Any:
         .config("spark.ui.enabled", "false")
     )
     if tuned:
-        from medallion.compute.driver import TUNING
+        from medallion.compute.driver import SMALL_DATA
 
-        for name, value in TUNING.items():
+        for name, value in SMALL_DATA.items():
             builder = builder.config(name, value)
     if shared:
         database = f"jdbc:derby:;databaseName={warehouse / 'metastore_db'};create=true"

@@ -1,0 +1,121 @@
+"""RetailHub: Medallion warm and cold, the same notebooks in one plain PySpark process, and a spark-submit per task.
+
+    python benchmarks/pipeline.py [--orders 10000] [--rounds 2] [--without-submit]
+
+(a) warm: the whole `medallion run` against a running scheduler and driver; (b) cold: nothing runs; (c) one plain PySpark
+process as Delta's quick start sets it up; (c') the same with Medallion's Spark settings; (d) Airflow with a spark-submit
+per task, counted from the run's start to its end. Every run writes an empty lake. JARs are in the caches of all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import MEDALLION, PROJECT, home, keep, median, run
+
+JOB = "RetailHub_Medallion_Pipeline"
+RIVALS = Path(__file__).parent / "rivals"
+PLAIN = RIVALS / "plain_notebooks.py"
+
+
+def generate(folder: Path, orders: int) -> None:
+    """The sample files."""
+    run([sys.executable, PROJECT / "jobs/retailhub/generate.py", "--orders", str(orders), "--out", folder], {})
+
+
+def volumes_of(data: Path) -> Path:
+    """The folder of volumes in which the generated files lie where the job looks for them."""
+    return data.parents[2]
+
+
+def empty(environment: dict[str, str]) -> None:
+    """Drop what the last run wrote."""
+    run([MEDALLION, "sql", "DROP CATALOG IF EXISTS retailhub CASCADE"], environment)
+
+
+def warm(data: Path, rounds: int) -> list[float]:
+    """Seconds of `medallion run` with scheduler, driver and spare process running, after one run that is not counted."""
+    with home(MEDALLION_VOLUMES=str(volumes_of(data)), MEDALLION_PORT="18480") as environment:
+        run([MEDALLION, "up", "--detach"], environment)
+        seconds = []
+        for _ in range(rounds + 1):
+            seconds.append(run([MEDALLION, "run", JOB, "--json"], environment).seconds)
+            empty(environment)
+        return seconds[1:]
+
+
+def cold(data: Path) -> float:
+    """Seconds of `medallion run` when nothing runs and the home is new, database included."""
+    with home(MEDALLION_VOLUMES=str(volumes_of(data))) as environment:
+        return run([MEDALLION, "run", JOB, "--json"], environment).seconds
+
+
+def plain(data: Path, *flags: str) -> float:
+    """Seconds of the six notebooks in one plain PySpark process."""
+    with tempfile.TemporaryDirectory() as warehouse:
+        return run([sys.executable, PLAIN, data, warehouse, *flags], {}).seconds
+
+
+def submit(data: Path) -> float:
+    """Seconds from the start to the end of the run of Airflow with a spark-submit per task."""
+    with tempfile.TemporaryDirectory() as folder, home() as environment:
+        rival = {
+            **environment,
+            "AIRFLOW_HOME": f"{folder}/airflow",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(RIVALS),
+            "BENCHMARK_RIVALS": str(RIVALS),
+            "BENCHMARK_DATA": str(data),
+            "BENCHMARK_WAREHOUSE": f"{folder}/warehouse",
+        }
+        airflow = Path(sys.executable).parent / "airflow"
+        run([airflow, "db", "migrate"], rival)
+        run([airflow, "dags", "test", "retailhub_spark_submit"], rival)
+        listed = run([airflow, "dags", "list-runs", "retailhub_spark_submit", "--output", "json"], rival).output
+        found = json.loads(listed[listed.index("[") :])[0]
+        return seconds_between(found["start_date"], found["end_date"])
+
+
+def seconds_between(start: str, end: str) -> float:
+    """Seconds between two ISO times."""
+    from datetime import datetime
+
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def main() -> None:
+    """Measure in one go and keep the ratios."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--orders", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--without-submit", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "volumes" / "retailhub" / "default" / "datasets"
+        generate(data, arguments.orders)
+        rounds = range(arguments.rounds)
+        seconds = {
+            "c_plain": [plain(data) for _ in rounds],
+            "c_plain_tuned": [plain(data, "--tuned") for _ in rounds],
+            "b_cold": [cold(data) for _ in rounds],
+            "a_warm": warm(data, arguments.rounds),
+        }
+        if not arguments.without_submit:
+            seconds["d_spark_submit"] = [submit(data)]
+    medians = {name: round(median(values), 1) for name, values in seconds.items()}
+    ratios = {
+        "a / c": round(medians["a_warm"] / medians["c_plain"], 2),
+        "b / c": round(medians["b_cold"] / medians["c_plain"], 2),
+        "a / c'": round(medians["a_warm"] / medians["c_plain_tuned"], 2),
+    }
+    if "d_spark_submit" in medians:
+        ratios["d / a"] = round(medians["d_spark_submit"] / medians["a_warm"], 1)
+    keep(f"pipeline_{arguments.orders}", {"orders": arguments.orders, "seconds": seconds, "ratios": ratios})
+
+
+if __name__ == "__main__":
+    main()
