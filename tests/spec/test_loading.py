@@ -171,6 +171,12 @@ def test_a_bundle_is_loaded_by_its_folder_or_its_root_file(tmp_path: Path, as_fi
     assert (definition.key, definition.job.name, definition.file) == ("k", "for me in prod", root)
 
 
+def test_a_bundle_without_jobs_says_so(tmp_path: Path) -> None:
+    (tmp_path / "databricks.yml").write_text("bundle: {name: b}\n", encoding="utf-8")
+    (problem,) = load(tmp_path).problems
+    assert (problem.severity, problem.message) == (Severity.NOTE, "the bundle has no jobs")
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     value=ANY_JSON

@@ -7,7 +7,7 @@ Shapes of a JSON file: the bare settings of a job; what the Jobs API's GET answe
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,10 @@ def load_as_bundle(request: Request) -> Loaded:
     from medallion.spec.bundle import load_bundle
 
     given: dict[str, Any] = {"target": request.target, "variables": request.variables, "user": request.user}
-    return load_bundle(request.path, **{name: value for name, value in given.items() if value is not None})
+    loaded = load_bundle(request.path, **{name: value for name, value in given.items() if value is not None})
+    if loaded.jobs or loaded.errors:
+        return loaded
+    return replace(loaded, problems=(*loaded.problems, Problem(Severity.NOTE, "the bundle has no jobs", request.path)))
 
 
 def load_json(file: Path) -> Loaded:
