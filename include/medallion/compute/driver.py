@@ -7,8 +7,6 @@ ends when its standard input closes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shlex
 from collections.abc import Mapping
@@ -17,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.compute import jars
+from medallion.compute.cds import Archive
 from medallion.compute.cluster_conf import IGNORED_ENVIRONMENT, accepted_conf
+from medallion.compute.fingerprint import digest
 
 if TYPE_CHECKING:
     from medallion.compute.java import Java
@@ -100,11 +100,6 @@ class DriverSpec:
         return {name: value for name, value in self.environment.items() if name not in IGNORED_ENVIRONMENT}
 
 
-def digest(value: object) -> str:
-    """SHA-256 of a value's canonical JSON, as 64 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class Launch:
     """A JVM to start. Written to the driver's folder for its host.
@@ -112,11 +107,13 @@ class Launch:
     :param command: the whole command line.
     :param environment: variables over the host's own.
     :param fingerprint: digest of everything that makes a difference to a running driver; a driver is shared by it.
+    :param archive: archive of classes that it uses, or that can be made when it has worked.
     """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     fingerprint: str
+    archive: Archive
 
 
 def class_path(delta: list[Path]) -> list[Path]:
@@ -168,6 +165,8 @@ def file_systems(settings: Settings) -> dict[str, str]:
 def jvm_options(memory: str, java: Java, folder: Path) -> list[str]:
     """Options of the JVM itself."""
     options = [f"-Xmx{memory}", "-XX:+IgnoreUnrecognizedVMOptions"]
+    # The first compiler alone: half the start's work, and queries on a few cores gain little from the second.
+    options += ["-XX:TieredStopAtLevel=1"]
     options += ["-Dio.netty.tryReflectionSetAccessible=true", "-Djdk.reflect.useDirectMethodHandle=false"]
     options += [f"-Dlog4j2.configurationFile={(folder / 'log4j2.properties').as_uri()}"]
     options += [f"-Djava.io.tmpdir={folder / 'local'}", "-Djava.awt.headless=true", "-Dderby.system.home=/nonexistent"]
@@ -194,11 +193,14 @@ def build_launch(spec: DriverSpec, settings: Settings, java: Java, delta: list[P
         "SPARK_HOME": str(jars.spark_home()),
         "SPARK_LOCAL_IP": LOOPBACK,
     }
+    archive = Archive.plan(settings, java, jars_on_path, folder)
+    options = [*jvm_options(memory, java, folder), *archive.options()]
     fixed = [str(java.program), java.version, memory, extra, [str(path) for path in jars_on_path], spec.master, conf]
     return Launch(
-        command=(str(java.program), *jvm_options(memory, java, folder), *extra, *tail, "pyspark-shell"),
+        command=(str(java.program), *options, *extra, *tail, "pyspark-shell"),
         environment=environment,
         fingerprint=digest([fixed, dict(spec.environment)]),
+        archive=archive,
     )
 
 

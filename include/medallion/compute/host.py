@@ -25,12 +25,48 @@ from typing import Any
 from filelock import FileLock
 
 from medallion.compute import gateway as gateways
+from medallion.compute.cds import Archive, finish, start_making, wanted
 from medallion.compute.folder import DriverFolder, read_json, write_private
 from medallion.compute.processes import end_all, family, is_running, started_at
 
 TICK_SECONDS = 0.5
 END_SECONDS = 10.0
+QUIET_SECONDS = 20.0  # without a lease, before the archive of classes is made
 DROPPED_ENVIRONMENT = ("SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET", "SPARK_REMOTE")
+
+
+class Archivist:
+    """Makes the archive of classes while nobody uses the driver.
+
+    :param raw: the archive of launch.json.
+    """
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.raw = raw
+        self.used = time.monotonic()
+        self.archive: Archive | None = None
+        self.maker: subprocess.Popen[bytes] | None = None
+        self.done = False
+
+    def tick(self, *, busy: bool) -> None:
+        """Look whether there is something to do. An archive that is being made goes on when a task comes."""
+        if self.maker is not None and self.archive is not None:
+            if self.maker.poll() is not None:
+                finish(self.archive, self.maker.returncode)
+                self.maker = None
+        elif busy:
+            self.used = time.monotonic()
+        elif not self.done and time.monotonic() - self.used > QUIET_SECONDS:
+            self.done = True
+            self.archive = wanted(self.raw)
+            if self.archive is not None:
+                self.maker = start_making(self.archive)
+
+    def stop(self) -> None:
+        """The driver ends: leave an unfinished archive."""
+        if self.maker is not None and self.archive is not None:
+            self.maker.kill()
+            finish(self.archive, self.maker.wait())
 
 
 class DriverHost:
@@ -49,6 +85,7 @@ class DriverHost:
         self.lock = FileLock(folder.path.parent / ".lock")
         self.port = 0
         self.secret = ""
+        self.archivist = Archivist(self.launch["archive"])
         self.jvm: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
@@ -147,11 +184,14 @@ class DriverHost:
         """Return when the driver shall end or has ended."""
         used = time.monotonic()
         dirty = False
+        archivist = self.archivist
         while not self.ending.wait(TICK_SECONDS):
             if jvm.poll() is not None:
                 return
             self.reap()
-            if self.folder.live_leases() or self.attached():
+            busy = bool(self.folder.live_leases() or self.attached())
+            archivist.tick(busy=busy)
+            if busy:
                 used, dirty = time.monotonic(), True
             elif time.monotonic() - used > self.launch["idle_seconds"] and self.give_up():
                 return
@@ -200,7 +240,8 @@ class DriverHost:
         """End the JVM and its Python workers, then remove the folder; after a failed start the starter does that."""
         with self.lock:
             self.withdraw()
-        members = family(jvm.pid)
+        self.archivist.stop()
+        members = family(os.getpid())[1:]
         if jvm.stdin is not None:
             with contextlib.suppress(OSError):
                 jvm.stdin.close()  # the JVM exits at the end of its input

@@ -19,7 +19,7 @@ from typing import Literal
 import psutil
 from filelock import FileLock
 
-from medallion.compute import cds, jars, samples
+from medallion.compute import jars, samples
 from medallion.compute.driver import DriverSpec, Launch, build_launch, write_logging
 from medallion.compute.folder import DriverFolder, read_json, tail_of, write_private
 from medallion.compute.java import find_java
@@ -171,10 +171,8 @@ class DriverPool:
         for place in (self.settings.lake, self.settings.volumes, self.settings.dbfs / "FileStore"):
             place.mkdir(parents=True, exist_ok=True)
         write_logging(folder.path)
-        command = [launch.command[0], *cds.options(self.settings, launch), *launch.command[1:]]
         raw = {
             **asdict(launch),
-            "command": command,
             "key": spec.key,
             "task_environment": spec.task_environment(),
             "idle_seconds": self.settings.driver_idle_seconds,
