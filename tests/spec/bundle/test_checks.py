@@ -11,7 +11,7 @@ Resolve = Callable[..., Resolved]
 @pytest.mark.parametrize(
     ("text", "severity", "words", "place"),
     [
-        ("resources: {jobs: {j: }}", "error", "job j is not defined", (2, 22)),
+        ("resources: {jobs: {j: }}", "error", "job j is not defined", (2, 23)),
         ("resources: {jobs: {'${var.a}': {}}}", "error", "must not hold a reference", (2, 32)),
         ("resources: {jobs: {j: {queue: {}}}}", "warning", "required field enabled", (2, 31)),
         ("resources: {jobs: {j: {trigger: {periodic: {unit: DAY, interval: 1}}}}}", "warning", '"DAY"', (2, 51)),
@@ -55,6 +55,8 @@ Resolve = Callable[..., Resolved]
             "follows",
             (2, 82),
         ),
+        ("resources: {models: {m: {}}}", "warning", "required field name", (2, 25)),
+        ("resources: {jobs: {j: {deployment: {kind: BUNDLE, version_id: v}}}}", "error", "version_id", (2, 63)),
         ("sync: {paths: [/abs]}", "error", "must be relative", (2, 16)),
     ],
 )
@@ -66,6 +68,10 @@ def test_what_is_wrong_is_said_at_its_place(
     problem = resolved.problems[0]
     assert (problem.severity, problem.line, problem.column) == (severity, *place)
     assert words in problem.message
+
+
+def test_an_engine_that_does_not_exist_is_an_error(resolve: Resolve) -> None:
+    assert "engine is pulumi" in resolve("bundle: {name: x, engine: pulumi}").errors[0].message
 
 
 def test_a_bundle_without_a_name_is_an_error(resolve: Resolve) -> None:

@@ -59,7 +59,7 @@ def test_documents(text: str, value: object) -> None:
         pytest.param("a: !!binary AA==", "binary", (1, 4), id="binary"),
         pytest.param("a: !own x", "own", (1, 4), id="a tag of one's own"),
         pytest.param("a: b: c", "YAML", (1, 5), id="two colons"),
-        pytest.param("a: [1", "YAML", (1, 6), id="an open list"),
+        pytest.param("a: [1", "YAML", (1, 4), id="an open list"),
         pytest.param("a: 'x", "YAML", (1, 6), id="an open quote"),
         pytest.param("\ta: 1", "YAML", (1, 1), id="a tab"),
         pytest.param("a: \x01", "U+0001", (1, None), id="a control character"),
@@ -126,13 +126,14 @@ def test_no_text_crashes_the_reader(text: str) -> None:
         plain(parse_yaml(text, Path("x.yml"))[0])
 
 
+TEXT = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), max_size=40)
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
-    lambda inside: st.lists(inside, max_size=4) | st.dictionaries(st.text(max_size=40), inside, max_size=4),
+    | TEXT,
+    lambda inside: st.lists(inside, max_size=4) | st.dictionaries(TEXT, inside, max_size=4),
     max_leaves=20,
 )
 
@@ -140,4 +141,4 @@ JSON = st.recursive(
 @settings(max_examples=200, deadline=None)
 @given(JSON)
 def test_json_reads_as_itself(value: object) -> None:
-    assert read(json.dumps(value)) == value
+    assert read(json.dumps(value, ensure_ascii=False)) == value

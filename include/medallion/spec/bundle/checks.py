@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from medallion.spec.bundle.fields import AUTHENTICATION, SINGULAR, root
+from medallion.spec.bundle.fields import AUTHENTICATION, REQUIRED_ELSEWHERE, SINGULAR, root
 from medallion.spec.bundle.references import has_reference, reference_names
 from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.schema import ListOf, MapOf, Scalar, Schema, Struct
@@ -31,8 +31,16 @@ def check_keys(tree: Node, report: Report) -> None:
             report.error_everywhere(f"several resources or scripts have the key {key}", places)
 
 
+ENGINES = ("direct", "terraform")
+
+
 def check_settings(tree: Node, report: Report) -> None:
     """After a target is chosen: resources have a value, and some settings hold no references."""
+    engine = tree.at("bundle", "engine")
+    if engine is not None and engine.value not in ENGINES:
+        report.error(
+            f"bundle.engine is {engine.value}; it must be one of {', '.join(ENGINES)}", engine, ("bundle", "engine")
+        )
     for path, node in matches(tree, ("resources", ANY, ANY)):
         if node.value is None:
             report.error(f"{SINGULAR.get(str(path[1]), path[1])} {path[2]} is not defined", node, path)
@@ -70,6 +78,15 @@ def check_fields(tree: Node, report: Report) -> None:
             value = node.get(name)
             if value is None or value.value is None:
                 report.warning(f"required field {name} is not set", node, path)
+    for kind, names in REQUIRED_ELSEWHERE.items():
+        for path, node in matches(tree, ("resources", kind, ANY)):
+            for name in (name for name in names if node.kind == "map" and node.get(name) is None):
+                report.warning(f"required field {name} is not set", node, path)
+    check_words(found, report)
+
+
+def check_words(found: Iterable[tuple[JsonPath, Node, Struct]], report: Report) -> None:
+    """Words that an enum does not have."""
     for path, node, schema in found:
         for name, value in node.items():
             field = schema.fields.get(name)
@@ -113,6 +130,15 @@ def check_grants(tree: Node, report: Report) -> None:
             value = grant.get(field)
             if value is None or not value.value:
                 report.error(f"grant {field} is required", grant, path)
+
+
+def check_deployment(tree: Node, report: Report) -> None:
+    """The ids of a deployment are not the user's to set."""
+    for kind in ("jobs", "pipelines"):
+        for path, node in matches(tree, ("resources", kind, ANY, "deployment")):
+            for name in ("deployment_id", "version_id"):
+                if node.get(name) is not None:
+                    report.error(f"{name} is set by the deployment", node.get(name), (*path, name), "remove it")
 
 
 COMPUTE = ("job_cluster_key", "environment_key", "existing_cluster_id", "new_cluster")

@@ -61,6 +61,24 @@ SINGULAR = {
 }
 """Every kind of resource that a bundle may define, and the word for one of them."""
 
+REQUIRED_ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "alerts": ("display_name", "evaluation", "query_text", "schedule", "warehouse_id"),
+    "apps": ("name",),
+    "catalogs": ("name",),
+    "database_catalogs": ("database_instance_name", "database_name", "name"),
+    "database_instances": ("name",),
+    "external_locations": ("credential_name", "name", "url"),
+    "instance_pools": ("instance_pool_name", "node_type_id"),
+    "job_runs": ("job_id",),
+    "model_serving_endpoints": ("name",),
+    "models": ("name",),
+    "quality_monitors": ("assets_dir", "output_schema_name", "table_name"),
+    "secret_scopes": ("name",),
+    "synced_database_tables": ("name",),
+    "vector_search_endpoints": ("endpoint_type", "name"),
+}
+"""What the resources that are not looked into must have at least."""
+
 PERMISSION_LEVELS = words(
     *("CAN_ATTACH_TO", "CAN_BIND", "CAN_CREATE", "CAN_CREATE_APP", "CAN_EDIT", "CAN_EDIT_METADATA", "CAN_MANAGE"),
     *("CAN_MANAGE_PRODUCTION_VERSIONS", "CAN_MANAGE_RUN", "CAN_MANAGE_STAGING_VERSIONS", "CAN_MONITOR"),
@@ -69,7 +87,19 @@ PERMISSION_LEVELS = words(
 )
 RUN_AS = struct(user_name=TEXT, service_principal_name=TEXT, group_name=TEXT)
 LIFECYCLE = struct(prevent_destroy=BOOL)
-GRANTS = ListOf(struct(principal=TEXT, privileges=ListOf(TEXT)))
+PRIVILEGES = words(
+    *("ACCESS", "ALL_PRIVILEGES", "APPLY_TAG", "BROWSE", "CREATE", "CREATE_CATALOG", "CREATE_CLEAN_ROOM"),
+    *("CREATE_CONNECTION", "CREATE_EXTERNAL_LOCATION", "CREATE_EXTERNAL_TABLE", "CREATE_EXTERNAL_VOLUME"),
+    *("CREATE_FOREIGN_CATALOG", "CREATE_FOREIGN_SECURABLE", "CREATE_FUNCTION", "CREATE_MANAGED_STORAGE"),
+    *("CREATE_MATERIALIZED_VIEW", "CREATE_MODEL", "CREATE_PROVIDER", "CREATE_RECIPIENT", "CREATE_SCHEMA"),
+    *("CREATE_SERVICE_CREDENTIAL", "CREATE_SHARE", "CREATE_STORAGE_CREDENTIAL", "CREATE_TABLE", "CREATE_VIEW"),
+    *("CREATE_VOLUME", "EXECUTE", "EXECUTE_CLEAN_ROOM_TASK", "EXTERNAL_USE_SCHEMA", "MANAGE", "MANAGE_ALLOWLIST"),
+    *("MODIFY", "MODIFY_CLEAN_ROOM", "READ_FILES", "READ_METADATA", "READ_PRIVATE_FILES", "READ_VOLUME"),
+    *("REFRESH", "SELECT", "SET_SHARE_PERMISSION", "USAGE", "USE_CATALOG", "USE_CONNECTION"),
+    *("USE_MARKETPLACE_ASSETS", "USE_PROVIDER", "USE_RECIPIENT", "USE_SCHEMA", "USE_SHARE", "WRITE_FILES"),
+    *("WRITE_PRIVATE_FILES", "WRITE_VOLUME"),
+)
+GRANTS = ListOf(struct(principal=TEXT, privileges=ListOf(PRIVILEGES)))
 DAYS = words("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 GIT = struct(branch=TEXT, origin_url=TEXT, commit=TEXT, bundle_root_path=TEXT, actual_branch=TEXT)
 CURRENT_USER = struct(
@@ -198,7 +228,7 @@ PIPELINE_CLUSTER_FIELDS = (
 )
 PIPELINE_TEXTS = (
     *("name", "catalog", "schema", "target", "storage", "channel", "edition", "root_path", "run_as_user_name"),
-    *("budget_policy_id", "usage_policy_id"),
+    *("budget_policy_id", "usage_policy_id", "serverless_compute_id"),
 )
 PIPELINE_FLAGS = (
     *("allow_duplicate_names", "cascade_on_destroy", "continuous", "development", "dry_run", "photon", "serverless"),
@@ -246,7 +276,11 @@ def resources() -> Struct:
     cluster = from_model(ClusterSpec)
     known: dict[str, Schema] = {
         "jobs": resource(job, permissions=permissions("CAN_MANAGE", "CAN_MANAGE_RUN", "CAN_VIEW", "IS_OWNER")),
-        "clusters": resource(cluster, permissions=permissions(), lifecycle=struct(prevent_destroy=BOOL, started=BOOL)),
+        "clusters": resource(
+            cluster,
+            permissions=permissions("CAN_ATTACH_TO", "CAN_MANAGE", "CAN_RESTART"),
+            lifecycle=struct(prevent_destroy=BOOL, started=BOOL),
+        ),
         "pipelines": pipelines(cluster),
         "schemas": schemas(),
         "volumes": volumes(),

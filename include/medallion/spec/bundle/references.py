@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.tree import Node, child, with_value
 from medallion.spec.positions import JsonPath
-from medallion.spec.problems import did_you_mean
 
 SEGMENT = r"[^\W\d_](?:[\w-]*[^\W_])?"
 """Letters, then letters and digits with - and _ between them."""
@@ -26,8 +26,9 @@ MAX_TEXT = 1_000_000
 
 MAX_CHAIN = 200
 MAX_DEPTH = 100
-MAX_VALUES = 500_000
-"""A tree whose references would make it larger or deeper is not resolved further: it holds itself, or is an attack."""
+MAX_VALUES = 20_000
+GROWTH = 10
+"""A tree that references make deeper, or larger than both numbers allow, is not resolved further: it holds itself."""
 
 
 def is_whole_reference(text: str) -> bool:
@@ -159,16 +160,18 @@ def resolve_tree(node: Node, at: JsonPath, lookup: Lookup, report: Report, refit
     :param refit: fits the tree to its fields again after each round.
     """
     before = len(report.problems)
+    most = MAX_VALUES
     for number in range(MAX_ROUNDS):
         this = Round(lookup)
         fresh = replace_texts(node, at, this, report)
+        if not this.updates:
+            return refit(fresh) if fresh is not node or number == 0 else node
+        most = most if number else max(MAX_VALUES, GROWTH * this.extent(node)[1])
         depth, values = this.extent(fresh)
-        if depth > MAX_DEPTH or values > MAX_VALUES:
+        if depth > MAX_DEPTH or values > most:
             report.warning(f"references are nested too deeply; after {number} rounds some remain")
             return node
         node = refit(fresh)
-        if not this.updates:
-            return node
     if len(report.problems) == before:
         report.warning(f"references are nested too deeply; after {MAX_ROUNDS} rounds some may remain")
     return node
@@ -195,18 +198,18 @@ def replace_texts(node: Node, at: JsonPath, this: Round, report: Report) -> Node
 
 
 def missing(name: str, parent: Node, step: str | int, known: Sequence[str] = ()) -> UnresolvedError:
-    """The error for a name that leads nowhere, with the nearest name that leads somewhere."""
-    near = None
-    if isinstance(step, str):
-        guess = did_you_mean(step, [*(key for key, _ in parent.items()), *known])
-        word = guess.removeprefix("did you mean ").removesuffix("?") if guess else None
-        near = f"did you mean ${{{replace_step(name, step, word)}}}?" if word else None
-    return UnresolvedError(f"reference does not exist: ${{{name}}}", near)
+    """The error for a name that leads nowhere, with the nearest names that lead somewhere."""
+    words = list(dict.fromkeys([*(key for key, _ in parent.items()), *known])) if isinstance(step, str) else []
+    near = [f"${{{replace_step(name, str(step), word)}}}" for word in get_close_matches(str(step), words)]
+    hint = None
+    if near:
+        hint = f"did you mean {near[0]}?" if len(near) == 1 else f"did you mean one of {', '.join(near)}?"
+    return UnresolvedError(f"reference does not exist: ${{{name}}}", hint)
 
 
 def replace_step(name: str, step: str, word: str) -> str:
     """A reference's name with one segment exchanged."""
-    return re.sub(rf"(?<![^.]){re.escape(step)}(?![^.\[])", word, name, count=1)
+    return re.sub(rf"(?<![^.]){re.escape(step)}(?![^.\[])", lambda _: word, name, count=1)
 
 
 def descend(node: Node, steps: JsonPath, name: str) -> Node:

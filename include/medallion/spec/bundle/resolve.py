@@ -171,6 +171,7 @@ def finish(tree: Node, report: Report) -> Node:
     if resources is not None:
         tree = put(tree, ("resources",), drop_empty_texts(root().fields["resources"], resources))
     checks.check_grants(tree, report)
+    checks.check_deployment(tree, report)
     checks.check_fields(tree, report)
     return tree
 

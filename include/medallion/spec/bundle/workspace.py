@@ -177,8 +177,8 @@ def sync_root(tree: Node, folder: Path, report: Report) -> Path:
 
 
 def git_store(folder: Path) -> Path | None:
-    """The .git folder of the repository that holds a folder."""
-    return next((base / ".git" for base in (folder, *folder.parents) if (base / ".git").is_dir()), None)
+    """The .git of the repository that holds a folder: a folder, or a file in a work tree beside the repository."""
+    return next((base / ".git" for base in (folder, *folder.parents) if (base / ".git").exists()), None)
 
 
 def git_facts(folder: Path) -> dict[str, str]:
@@ -186,11 +186,14 @@ def git_facts(folder: Path) -> dict[str, str]:
     store = git_store(folder)
     if store is None:
         return {}
-    facts = {}
+    facts = {"bundle_root_path": os.path.relpath(folder, store.parent)}
+    if store.is_file():
+        store = store.parent / read_line(store).removeprefix("gitdir: ")
     head = read_line(store / "HEAD")
-    if head.startswith("ref: "):
+    store = store / read_line(store / "commondir") if (store / "commondir").is_file() else store
+    if head.startswith("ref: refs/"):
         reference = head.removeprefix("ref: ").strip()
-        facts["branch"] = reference.removeprefix("refs/heads/")
+        facts["branch"] = facts["actual_branch"] = reference.removeprefix("refs/heads/")
         facts["commit"] = read_line(store / reference) or packed_commit(store, reference)
     else:
         facts["commit"] = head

@@ -26,7 +26,8 @@ BAD_CHARACTER = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010
 """What YAML allows in no text: control characters and halves of characters."""
 
 STANDARD_TAG = "tag:yaml.org,2002:"
-PARSER: Any = getattr(pyyaml, "CParser", None) or pyyaml.Loader
+PARSER: Any = getattr(pyyaml, "CBaseLoader", pyyaml.BaseLoader)
+"""libyaml where PyYAML was built with it, which it is in every wheel; else PyYAML's own parser, some 20 times slower."""
 
 
 def read_yaml(file: Path) -> tuple[Node, list[Problem]]:
@@ -53,7 +54,9 @@ def parse_yaml(text: str, file: Path | None = None) -> tuple[Node, list[Problem]
         finally:
             parser.dispose()
     except pyyaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+        # The end of the text is no place to look at: what was opened and not closed is.
+        mark = next((mark for mark in marks if mark.line <= text.rstrip().count("\n")), None)
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         words = ", ".join(part for part in (error.context, error.problem) if part)
         raise SourceError(Problem(Severity.ERROR, f"not YAML: {words}", file, line, column)) from None
