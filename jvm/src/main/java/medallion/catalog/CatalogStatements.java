@@ -183,13 +183,12 @@ final class CatalogStatements {
     if (!words.accept("TABLE") || !isName(words.peek())) {
       return null;
     }
+    boolean expression = isExpression(words);
     int start = words.peek().start();
-    int end = skipName(words);
-    if (!words.accept("COMPUTE", "STATISTICS")) {
-      return null;
-    }
-    String table = words.text().substring(start, end);
-    return inLake(session, table) ? call(session, "analyze_table", literal(table)) : null;
+    String table = name(words);
+    String text = words.text().substring(start, words.peek().start());
+    boolean ours = words.accept("COMPUTE", "STATISTICS") && (expression || inLake(session, text));
+    return ours ? call(session, "analyze_table", table) : null;
   }
 
   private static boolean inLake(SparkSession session, String table) {
@@ -245,22 +244,34 @@ final class CatalogStatements {
 
   /** The name that comes next, as an SQL expression: a literal, or what IDENTIFIER(…) holds. */
   private static String name(Tokens words) {
-    if (words.peek().is("IDENTIFIER") && words.peek(1).isSymbol("(")) {
-      words.next();
-      int start = words.next().end();
-      for (int depth = 1; depth > 0; ) {
-        Token token = words.next();
-        depth += token.isSymbol("(") ? 1 : token.isSymbol(")") || token.kind() == Kind.END ? -1 : 0;
-        if (depth == 0) {
-          return words.text().substring(start, token.start());
-        }
-      }
+    if (isExpression(words)) {
+      return insideParentheses(words);
     }
     if (!isName(words.peek())) {
       unexpected(words);
     }
     int start = words.peek().start();
     return literal(words.text().substring(start, skipName(words)));
+  }
+
+  private static boolean isExpression(Tokens words) {
+    return words.peek().is("IDENTIFIER") && words.peek(1).isSymbol("(");
+  }
+
+  /** Reads {@code IDENTIFIER(…)} and gives what stands in it. */
+  static String insideParentheses(Tokens words) {
+    words.next();
+    int start = words.next().end();
+    int depth = 1;
+    Token token = words.peek();
+    while (depth > 0) {
+      token = words.next();
+      if (token.kind() == Kind.END) {
+        unexpected(words);
+      }
+      depth += token.isSymbol("(") ? 1 : token.isSymbol(")") ? -1 : 0;
+    }
+    return words.text().substring(start, token.start());
   }
 
   private static int skipName(Tokens words) {

@@ -72,8 +72,8 @@ final class DeltaTables {
   static DeltaTableV2 load(SparkSession session, Place place, Path folder, boolean managed) {
     // As in a metastore, the entry's columns are empty: Delta takes them from its log.
     CatalogTable entry = entry(place, managed, "delta", folder, new StructType(), List.of(), Map.of(), Map.of(), null);
-    return DeltaTableV2.apply(session, folder, Scala.some(entry), Scala.some(place.toString()),
-        Scala.map(Map.of()), Scala.none());
+    // No table identifier: Delta would look it up in the session catalog, where the path is right everywhere.
+    return DeltaTableV2.apply(session, folder, Scala.some(entry), Scala.none(), Scala.map(Map.of()), Scala.none());
   }
 
   /** A table of another format than Delta. */

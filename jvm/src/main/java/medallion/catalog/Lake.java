@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import org.apache.hadoop.fs.ChecksumFileSystem;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -50,7 +51,9 @@ final class Lake {
   private final String defaultCatalog;
 
   private Lake(Path root, String defaultCatalog, org.apache.hadoop.conf.Configuration conf) throws IOException {
-    this.files = root.getFileSystem(conf);
+    FileSystem system = root.getFileSystem(conf);
+    // A local file system would put a hidden checksum file beside each small file of ours.
+    this.files = system instanceof ChecksumFileSystem local ? local.getRawFileSystem() : system;
     this.root = files.makeQualified(root);
     this.context = FileContext.getFileContext(this.root.toUri(), conf);
     this.defaultCatalog = Names.folder(defaultCatalog);

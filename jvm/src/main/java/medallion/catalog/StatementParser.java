@@ -10,6 +10,7 @@ import org.apache.spark.sql.catalyst.parser.ParserInterface;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.connector.catalog.CatalogManager;
+import org.apache.spark.sql.internal.VariableSubstitution;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
 import scala.collection.immutable.Seq;
@@ -21,6 +22,7 @@ import scala.collection.immutable.Seq;
 final class StatementParser implements ParserInterface {
   private static final StackWalker STACK = StackWalker.getInstance();
   private static final String DELTA_TABLE = "io.delta.tables.DeltaTable$";
+  private static final String DELTA_TABLE_BUILDER = "io.delta.tables.DeltaTableBuilder";
 
   private final SparkSession session;
   private final ParserInterface next;
@@ -62,12 +64,14 @@ final class StatementParser implements ParserInterface {
 
   @Override
   public LogicalPlan parsePlan(String text) throws ParseException {
-    return parse(text, next::parsePlan);
+    return parse(text, sql -> next.parsePlan(Parameters.named(session, sql)));
   }
 
+  /** Delta's parser drops the parameters of {@code spark.sql(text, args)}, so they are put into the text before it. */
   @Override
   public LogicalPlan parsePlanWithParameters(String text, ParameterContext parameters) throws ParseException {
-    return parse(text, sql -> next.parsePlanWithParameters(sql, parameters));
+    return parse(new VariableSubstitution().substitute(text),
+        sql -> next.parsePlan(Parameters.named(session, Parameters.bound(sql, parameters))));
   }
 
   @Override
@@ -83,11 +87,11 @@ final class StatementParser implements ParserInterface {
   public Seq<String> parseMultipartIdentifier(String text) throws ParseException {
     install();
     Seq<String> parts = next.parseMultipartIdentifier(text);
-    return parts.length() < 3 && calledByDelta() ? completed(parts) : parts;
+    return parts.length() < 3 && calledBy(DELTA_TABLE) ? completed(parts) : parts;
   }
 
-  private static boolean calledByDelta() {
-    return STACK.walk(frames -> frames.limit(4).anyMatch(frame -> frame.getClassName().equals(DELTA_TABLE)));
+  private static boolean calledBy(String name) {
+    return STACK.walk(frames -> frames.limit(5).anyMatch(frame -> frame.getClassName().equals(name)));
   }
 
   private Seq<String> completed(Seq<String> parts) {
@@ -114,10 +118,19 @@ final class StatementParser implements ParserInterface {
     return next.parseExpression(text);
   }
 
+  /** Spark allows two parts here. Delta's {@code DeltaTable.create…tableName} asks with three, so it gets three. */
   @Override
   public TableIdentifier parseTableIdentifier(String text) throws ParseException {
     install();
-    return next.parseTableIdentifier(text);
+    try {
+      return next.parseTableIdentifier(text);
+    } catch (ParseException error) {
+      List<String> parts = calledBy(DELTA_TABLE_BUILDER) ? Scala.list(next.parseMultipartIdentifier(text)) : List.of();
+      if (parts.size() != 3) {
+        throw error;
+      }
+      return TableIdentifier.apply(parts.get(2), Scala.some(parts.get(1)), Scala.some(parts.get(0)));
+    }
   }
 
   @Override

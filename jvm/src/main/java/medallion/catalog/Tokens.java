@@ -128,10 +128,10 @@ final class Tokens {
       char c = sql.charAt(i);
       if (c == '\\' && quote != '`') {
         i += 2;
-      } else if (c == quote && (quote != '`' || i + 1 >= sql.length() || sql.charAt(i + 1) != '`')) {
+      } else if (c == quote && (i + 1 >= sql.length() || sql.charAt(i + 1) != quote)) {
         return i + 1;
       } else {
-        i += c == quote ? 2 : 1; // a doubled backquote is one backquote
+        i += c == quote ? 2 : 1; // a doubled quote stands for one
       }
     }
     return sql.length();
