@@ -21,7 +21,9 @@ def test_dag_id_of_a_name(name: str, expected: str) -> None:
     assert naming.dag_id(name) == expected
 
 
-@pytest.mark.parametrize("name", ["日本", "…", "x" * 4000, "a b" * 100], ids=["no latin letter", "dots", "long", "long slug"])
+@pytest.mark.parametrize(
+    "name", ["日本", "…", "x" * 4000, "a b" * 100], ids=["no latin letter", "dots", "long", "long slug"]
+)
 def test_dag_id_is_stable_valid_and_short(name: str) -> None:
     found = naming.dag_id(name)
     assert found == naming.dag_id(name)

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param
 
+from medallion.errors import SpecError
 from medallion.factory import naming
 from medallion.factory.graph import wire
+from medallion.spec.enums import RunIf
+from medallion.spec.problems import Problem, Severity, did_you_mean
 from medallion.triggers.schedule import schedule_of
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ def build_dag(definition: JobDefinition) -> DAG:
     """The DAG of a job: same name, description, tags, tasks, edges, rules, retries, time-outs and parameters."""
     job = definition.job
     name = naming.job_name(job.name)
+    refuse_unknown_rules(definition)
     digest = digest_of(job)
     dag = DAG(
         naming.dag_id(name),
@@ -44,6 +48,25 @@ def build_dag(definition: JobDefinition) -> DAG:
     with dag:
         wire(definition, digest)
     return dag
+
+
+def refuse_unknown_rules(definition: JobDefinition) -> None:
+    """A misspelt `run_if` is a warning in a bundle, as for the Databricks CLI; the Jobs API refuses it, and so does a run.
+
+    :raises SpecError: with every task of the kind.
+    """
+    problems = [
+        Problem(
+            Severity.ERROR,
+            f"task {task.task_key}: invalid run_if {task.run_if.value!r}",
+            file=definition.file,
+            hint=did_you_mean(task.run_if.value, RunIf) or f"it is one of {', '.join(RunIf)}",
+        )
+        for task in definition.job.tasks or ()
+        if task.run_if is not None and not task.run_if.is_known
+    ]
+    if problems:
+        raise SpecError(problems)
 
 
 def digest_of(job: Job) -> str:
