@@ -37,7 +37,7 @@ LAB_TABLES = (
 
 def succeeded(run: dict[str, Any], tasks: int) -> dict[str, Any]:
     """The run, when it and all its tasks succeeded."""
-    assert run["result_state"] == "SUCCESS", run
+    assert run.get("result_state") == "SUCCESS", json.dumps(run, indent=1)
     assert [task["result_state"] for task in run["tasks"]] == ["SUCCESS"] * tasks
     return run
 
@@ -96,14 +96,7 @@ def test_the_bundle_gives_the_same_tables_from_the_job_s_parameters(bench: Bench
     assert contents(bench, "retailhub_trainer", BUNDLE_TABLES) == before
 
 
-def test_the_bundle_writes_where_its_parameters_say(bench: Bench) -> None:
-    datasets = bench.generate("retailhub_bundle", "elsewhere", orders="50")
-    run = bench.run("job_medalion_run", catalog="elsewhere", source_path="/Volumes/elsewhere/default/datasets")
-    succeeded(run, tasks=6)
-    check_medallion(bench, "elsewhere", BUNDLE_TABLES, work_out(datasets))
-
-
-def test_a_failed_run_leaves_the_tables_whole_and_a_later_one_mends_them(bench: Bench) -> None:
+def test_a_failed_run_leaves_the_tables_whole_and_later_ones_mend_them(bench: Bench) -> None:
     datasets = bench.generate("retailhub_bundle", "mended", orders="50")
     parameters = {"catalog": "mended", "source_path": "/Volumes/mended/default/datasets"}
     hidden = datasets / "orders.hidden"
@@ -121,6 +114,11 @@ def test_a_failed_run_leaves_the_tables_whole_and_a_later_one_mends_them(bench: 
     }
     assert not (bench.home / "lake" / "mended" / "bronze" / "bronze_orders").exists()
     hidden.rename(datasets / "orders")
+    succeeded(bench.run("job_medalion_run", **parameters), tasks=6)
+    check_medallion(bench, "mended", BUNDLE_TABLES, work_out(datasets))
+
+    # the same files delivered again: nothing doubles
+    bench.generate("retailhub_bundle", "mended", orders="50")
     succeeded(bench.run("job_medalion_run", **parameters), tasks=6)
     check_medallion(bench, "mended", BUNDLE_TABLES, work_out(datasets))
 
@@ -192,26 +190,6 @@ def test_demo_etl_adds_its_columns_and_sums_them_up(bench: Bench) -> None:
     assert minutes == pytest.approx(sum(row[6] for row in rows) / count)
     assert cost == pytest.approx(sum(costs) / len(costs))
     assert run["job"] == "Demo_ETL_Pipeline"
-
-
-@pytest.mark.parametrize("orders", [pytest.param("1000", id="rerun")])
-def test_samples_made_again_change_no_row_but_the_ingest_time(bench: Bench, orders: str) -> None:
-    """The same files delivered again replace their own rows in bronze; nothing doubles anywhere."""
-    catalog = "again"
-    parameters = {"catalog": catalog, "source_path": f"/Volumes/{catalog}/default/datasets"}
-    bench.generate("retailhub_bundle", catalog, orders)
-    succeeded(bench.run("job_medalion_run", **parameters), tasks=6)
-    before = {table: bench.counted(f"{catalog}.{table}") for table in BUNDLE_TABLES if "bronze" not in table}
-    bench.generate("retailhub_bundle", catalog, orders)
-    succeeded(bench.run("job_medalion_run", **parameters), tasks=6)
-    after = {table: bench.counted(f"{catalog}.{table}") for table in BUNDLE_TABLES if "bronze" not in table}
-    quarantine = {table for table in before if "quarantine" in table}
-    assert {table: after[table] for table in set(after) - quarantine} == {
-        table: before[table] for table in set(before) - quarantine
-    }
-    assert {table: sum(after[table].values()) for table in quarantine} == {
-        table: sum(before[table].values()) for table in quarantine
-    }
 
 
 def test_a_wrong_job_file_is_refused_before_anything_runs(bench: Bench, project: Path, tmp_path: Path) -> None:
