@@ -73,6 +73,8 @@ def test_what_a_target_may_not_do(resolve: Resolve, target: str, words: str) -> 
         ("mode: production, workspace: {root_path: /r}, cluster_id: c", ["warning"]),
         ("mode: development, presets: {name_prefix: 'p_${workspace.current_user.short_name}_'}", []),
         ("mode: development, workspace: {root_path: ~/mine}", []),
+        ("workspace: {root_path: /Shared/x}", ["warning"]),
+        ("workspace: {root_path: /Shared/x}, permissions: [{level: CAN_MANAGE, group_name: users}]", ["note"]),
     ],
 )
 def test_what_a_target_may_do(resolve: Resolve, target: str, severities: list[str]) -> None:
@@ -113,3 +115,20 @@ def test_a_cluster_override_replaces_the_compute_of_tasks_that_name_one(resolve:
         resolve(text, target="dev", environ=environ).resources["jobs"]["j"]["tasks"][0]["existing_cluster_id"] == "c2"
     )
     assert "ignored" in resolve(text, target="plain", environ=environ).problems[0].message
+
+
+def test_tags_of_presets_reach_clusters_models_and_experiments(resolve: Resolve) -> None:
+    resolved = resolve(
+        """
+        bundle: {name: x}
+        presets: {tags: {env: test}}
+        resources:
+          clusters: {c: {custom_tags: {env: own}}, d: {}}
+          models: {m: {name: m, tags: [{key: team, value: data}]}}
+          experiments: {e: {name: /e}}
+        """
+    )
+    found = resolved.resources
+    assert [found["clusters"][key]["custom_tags"] for key in ("c", "d")] == [{"env": "own"}, {"env": "test"}]
+    assert found["models"]["m"]["tags"] == [{"key": "team", "value": "data"}, {"key": "env", "value": "test"}]
+    assert found["experiments"]["e"]["tags"] == [{"key": "env", "value": "test"}]

@@ -70,7 +70,7 @@ def apply_presets(tree: Node, report: Report) -> Node:
         tree = put(tree, ("resources", "jobs", key), preset_job(job, presets))
     for key, pipeline in each(tree, "pipelines"):
         tree = put(tree, ("resources", "pipelines", key), preset_pipeline(pipeline, presets))
-    return prefix_others(tree, presets.text("name_prefix"))
+    return tag_others(prefix_others(tree, presets.text("name_prefix")), presets)
 
 
 def preset_job(job: Node, presets: Node) -> Node:
@@ -113,6 +113,25 @@ def add_tags(resource: Node, presets: Node) -> Node:
         if not resource.text("tags", name):
             resource = put(resource, ("tags", name), value)
     return resource
+
+
+def tag_others(tree: Node, presets: Node) -> Node:
+    """The presets' tags on clusters, models and experiments; their own win."""
+    tags = sorted((presets.get("tags") or EMPTY).items())
+    for kind in ("clusters", "instance_pools") if tags else ():
+        for key, resource in each(tree, kind):
+            for name, value in tags:
+                tag = tag_value(name)
+                if resource.at("custom_tags", tag) is None:
+                    resource = put(resource, ("custom_tags", tag), Node(tag_value(str(value.value))))
+            tree = put(tree, ("resources", kind, key), resource)
+    for kind in ("models", "experiments") if tags else ():
+        for key, resource in each(tree, kind):
+            listed = list((resource.get("tags") or EMPTY).elements())
+            known = {item.text("key") for item in listed}
+            listed += [made({"key": name, "value": value.value}) for name, value in tags if name not in known]
+            tree = put(tree, ("resources", kind, key, "tags"), Node(listed))
+    return tree
 
 
 def prefix_others(tree: Node, prefix: str) -> Node:

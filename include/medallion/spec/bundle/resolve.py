@@ -124,6 +124,7 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
     tree = add_python_resources(tree, folder, environ, report, read, stages)
     tree = finish(tree, report)
     presets.check_mode(tree, selected.target, request.user, report)
+    workspace.check_shared_root(tree, report)
     deployed = tree.text("workspace", "file_path")
     tree = paths.Translator(folder, sync, deployed, report).translate(tree)
     checks.check_job_compute(tree, report)

@@ -137,6 +137,16 @@ def check_volumes(tree: Node, report: Report) -> None:
                 return
 
 
+def check_shared_root(tree: Node, report: Report) -> None:
+    """A bundle in the shared folder should say that all users may manage it, since they can write there."""
+    shared = (tree.get("permissions") or EMPTY).elements()
+    open_to_all = any(item.text("group_name") == "users" and item.text("level") == "CAN_MANAGE" for item in shared)
+    if tree.text("workspace", "root_path").startswith("/Workspace/Shared/") and not open_to_all:
+        message = "the bundle's root path is in the shared folder, where all users can write"
+        hint = "give the group users CAN_MANAGE under permissions, or take another folder"
+        report.warning(message, tree.at("workspace", "root_path"), ("workspace", "root_path"), hint)
+
+
 def set_sync_paths(tree: Node, folder: Path) -> Node:
     """sync.paths, include and exclude relative to the bundle's folder instead of the file that defines them."""
     for key in ("paths", "include", "exclude"):
