@@ -104,6 +104,7 @@ def verify_jars(settings: Settings, *, progress: bool | None = None) -> list[Pat
 def fetch(jar: Jar, folder: Path, settings: Settings, *, bar: bool) -> Path:
     """One JAR, from the cache when its hash is right, else from the repository."""
     import pooch
+    from tqdm import tqdm
 
     pooch.get_logger().setLevel(logging.ERROR)
     source = root(settings) + jar.path
@@ -115,9 +116,10 @@ def fetch(jar: Jar, folder: Path, settings: Settings, *, bar: bool) -> Path:
         retry_if_failed=RETRIES,
     )
     # pooch writes to a temporary file, checks the hash, then renames; the timeout is per read, in seconds.
-    downloader = pooch.HTTPDownloader(progressbar=bar, timeout=60)
     try:
-        return Path(store.fetch(jar.file, downloader=downloader))
+        with tqdm(total=0, desc=jar.file, unit="B", unit_scale=True, leave=False, disable=not bar) as shown:
+            downloader = pooch.HTTPDownloader(progressbar=shown if bar else False, timeout=60)
+            return Path(store.fetch(jar.file, downloader=downloader))
     except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
         raise TargetError(
             f"could not fetch {jar.file} from {source}: {reason(error)}",
