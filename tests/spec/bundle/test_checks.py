@@ -108,3 +108,28 @@ def test_a_definition_knows_its_bundle(write: Callable) -> None:
     assert definition.deployed == "/Workspace/Users/someone/.bundle/x/default/files"
     assert list(loaded.resources) == ["schemas"]
     assert loaded.read == (root / "databricks.yml",)
+
+
+def test_a_loaded_job_has_the_fields_of_other_resources_and_keeps_their_ids(write: Callable) -> None:
+    root = write(
+        """
+        bundle: {name: x}
+        resources:
+          schemas: {gold: {name: g, catalog_name: c}}
+          jobs:
+            a:
+              name: a of ${resources.jobs.b.name}
+              tasks: [{task_key: t, run_job_task: {job_id: "${resources.jobs.b.id}"}}]
+            b: {name: "b in ${resources.schemas.gold.name}", max_concurrent_runs: 3}
+            c: {name: c, max_concurrent_runs: "${resources.jobs.b.max_concurrent_runs}"}
+        """
+    )
+    jobs = {job.key: job.job for job in load_bundle(root, environ={}).require()}
+    assert (jobs["a"].name, jobs["b"].name, jobs["c"].max_concurrent_runs) == ("a of b in g", "b in g", 3)
+    assert jobs["a"].tasks[0].run_job_task.job_id == "${resources.jobs.b.id}"
+
+
+def test_resources_that_refer_to_each_other_in_a_circle_are_an_error(write: Callable) -> None:
+    jobs = '{a: {name: "${resources.jobs.b.name}"}, b: {name: "${resources.jobs.a.name}"}}'
+    text = f"bundle: {{name: x}}\nresources: {{jobs: {jobs}}}"
+    assert "cycle" in load_bundle(write(text), environ={}).errors[0].message

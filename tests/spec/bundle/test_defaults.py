@@ -112,3 +112,29 @@ def test_grants_of_one_principal_merge(resolve: Resolve) -> None:
         {"principal": "p", "privileges": ["SELECT", "MODIFY", "BROWSE"]},
         {"principal": "q", "privileges": ["SELECT"]},
     ]
+
+
+def test_names_of_the_bundles_own_catalogs_and_schemas_become_references(resolve: Resolve) -> None:
+    resolved = resolve(
+        """
+        bundle: {name: x}
+        resources:
+          catalogs: {shop: {name: c}}
+          schemas: {gold: {name: g, catalog_name: c}, other: {name: g, catalog_name: d}}
+          volumes: {v: {name: v, schema_name: g, catalog_name: c}, w: {name: w, schema_name: s, catalog_name: main}}
+          pipelines: {p: {catalog: c, schema: g}, q: {catalog: d, target: g}}
+        targets: {dev: {mode: development}}
+        """
+    )
+    found = resolved.resources
+    assert not resolved.problems
+    catalog, schema = "${resources.catalogs.shop.name}", "${resources.schemas.gold.name}"
+    assert (found["schemas"]["gold"]["catalog_name"], found["schemas"]["gold"]["name"]) == (catalog, "dev_someone_g")
+    assert (found["volumes"]["v"]["catalog_name"], found["volumes"]["v"]["schema_name"]) == (catalog, schema)
+    assert found["volumes"]["v"]["volume_path"] == "/Volumes/c/dev_someone_g/v"
+    assert (found["volumes"]["w"]["catalog_name"], found["volumes"]["w"]["schema_name"]) == ("main", "s")
+    assert (found["pipelines"]["p"]["catalog"], found["pipelines"]["p"]["schema"]) == (catalog, schema)
+    assert (found["pipelines"]["q"]["catalog"], found["pipelines"]["q"]["target"]) == (
+        "d",
+        "${resources.schemas.other.name}",
+    )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from medallion.spec.bundle.references import resolve_tree
+from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.resolve import Resolved, resolve_bundle
+from medallion.spec.bundle.tree import EMPTY, Node, plain
 from medallion.spec.check import read_job
 from medallion.spec.definition import JobDefinition, Loaded
+from medallion.spec.positions import JsonPath
 from medallion.spec.problems import Problem
 
 
@@ -27,10 +32,12 @@ def load_bundle(
 
 def load_resolved(resolved: Resolved) -> Loaded:
     """The jobs of a bundle that was resolved, with the problems that the check of each job adds."""
+    report = Report()
+    resources = follow_references(resolved, report)
     jobs = []
-    problems = list(resolved.problems)
+    problems = [*resolved.problems, *report.problems]
     known = {key for problem in problems for key in marks(problem)}
-    for key, settings in resolved.resources.get("jobs", {}).items():
+    for key, settings in (resources.get("jobs") or {}).items():
         if settings is None:
             continue
         at = ("resources", "jobs", key)
@@ -38,8 +45,21 @@ def load_resolved(resolved: Resolved) -> Loaded:
         problems += [problem for problem in found if known.isdisjoint(marks(problem))]
         if job is not None:
             jobs.append(JobDefinition(job, key, resolved.file, resolved.root, resolved.deployed))
-    others = {kind: found for kind, found in resolved.resources.items() if kind != "jobs"}
+    others = {kind: found for kind, found in resources.items() if kind != "jobs"}
     return Loaded(tuple(jobs), tuple(problems), others, resolved.read)
+
+
+def follow_references(resolved: Resolved, report: Report) -> dict[str, Any]:
+    """The resources with references to each other's fields replaced, as a deployment does; only ids stay."""
+    tree = resolved.positions.root
+    resources = tree.get("resources") or EMPTY
+
+    def find(steps: JsonPath, _name: str) -> Node | None:
+        is_field = steps[0] == "resources" and len(steps) > len(("resources", "kind", "key")) and steps[3] != "id"
+        return tree.at(*steps) if is_field else None
+
+    followed = plain(resolve_tree(resources, ("resources",), find, report, lambda node: node))
+    return followed if isinstance(followed, dict) and resolved.target is not None else {}
 
 
 def marks(problem: Problem) -> list[object]:

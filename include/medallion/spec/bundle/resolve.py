@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion.spec.bundle import checks, defaults, paths, presets, targets, variables, workspace
+from medallion.spec.bundle.catalogs import refer_to_catalogs
 from medallion.spec.bundle.fields import root
 from medallion.spec.bundle.includes import Files, read_files
 from medallion.spec.bundle.normalize import drop_empty_texts
@@ -162,7 +163,8 @@ def initialize(tree: Node, *, folder: Path, request: Request, report: Report, re
 
 def tidy(tree: Node, *, report: Report) -> Node:
     """Resources merged by key and with clusters as the API wants them."""
-    return defaults.fix_clusters(defaults.merge_by_key(variables.resolve_in_resources(tree, report), report))
+    tree = defaults.merge_by_key(variables.resolve_in_resources(tree, report), report)
+    return defaults.fix_clusters(refer_to_catalogs(tree))
 
 
 def finish(tree: Node, report: Report) -> Node:
