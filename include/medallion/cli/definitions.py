@@ -39,7 +39,7 @@ def check(
     ctx: typer.Context,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Job files, bundles or folders. Default: the jobs folder."),
+        typer.Argument(metavar="PATH", help="Job files, bundles or folders. Default: the jobs folder."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     target: TargetOption = None,

@@ -29,6 +29,8 @@ COLOURS = {
     "WAITING_FOR_RETRY": "yellow",
 }
 LOG_LINES = 15
+TOLD_LEVELS = frozenset({"warning", "error", "critical"})
+"""Of Airflow's own events; what the task itself printed is always told."""
 
 
 def word(state: State) -> str:
@@ -156,7 +158,7 @@ def log_file(logs: Path, snapshot: Snapshot, task_id: str, map_index: int, try_n
 
 
 def log_lines(file: Path) -> list[str]:
-    """What a task said: the events of its log, without Airflow's own fields and groups."""
+    """What a task said: what it printed and Airflow's warnings and errors, without the fields of the log's events."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -168,9 +170,11 @@ def log_lines(file: Path) -> list[str]:
         except ValueError:
             said.append(line)
             continue
-        words = str(event.get("event", ""))
-        if not words.startswith(("::group::", "::endgroup::")):
-            said += words.splitlines() or [""]
+        # A task of ours that fails has said why; Airflow's event adds nothing.
+        if event.get("event") == "Task exited":
+            continue
+        if str(event.get("logger", "")).startswith("task.std") or event.get("level") in TOLD_LEVELS:
+            said += str(event.get("event", "")).splitlines() or [""]
             said += error_lines(event)
     return said
 

@@ -123,7 +123,7 @@ def report(job: Job, snapshot: Snapshot) -> RunReport:
     for instance in snapshot.instances:
         by_id[instance.task_id].append(instance)
     off = disabled_tasks(job)
-    for_each = {task.task_key for task in job.tasks or () if task.kind == "for_each_task"}
+    for_each = {task.task_key for task in job.tasks or () if task.kind == "for_each_task"} - off
     limits = {task.task_key: task.timeout_seconds for task in job.tasks or ()}
     ended = snapshot.state in {"success", "failed"}
     tasks = []

@@ -1,0 +1,162 @@
+"""A run's report from Airflow's task instances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from medallion.runs.report import Instance, Snapshot, report
+from medallion.spec.job import Job
+
+
+def job(*tasks: dict[str, Any], **settings: Any) -> Job:
+    return Job.model_validate(
+        {"name": "j", "tasks": [{"condition_task": CONDITION, **task} for task in tasks], **settings}
+    )
+
+
+CONDITION = {"op": "EQUAL_TO", "left": "1", "right": "1"}
+CHAIN = job({"task_key": "a"}, {"task_key": "b", "depends_on": [{"task_key": "a"}]})
+
+
+def snapshot(*instances: Instance, state: str = "success", **more: Any) -> Snapshot:
+    return Snapshot("j", "manual__1", state, 100.0, 110.0, instances, **more)
+
+
+def test_tasks_come_in_the_order_of_the_job_with_times_in_milliseconds() -> None:
+    told = report(
+        CHAIN,
+        snapshot(
+            Instance("cluster.start", state="success", try_number=1, start=100, end=101),
+            Instance("b", state="success", try_number=2, start=105.5, end=106),
+            Instance("a", state="success", try_number=1, start=101, end=102.25),
+        ),
+    ).to_json()
+    assert [task["task_key"] for task in told["tasks"]] == ["a", "b"]
+    assert told["tasks"][0] == {
+        "task_key": "a",
+        "life_cycle_state": "TERMINATED",
+        "result_state": "SUCCESS",
+        "attempts": 1,
+        "start_time": 101_000,
+        "end_time": 102_250,
+    }
+    assert told["tasks"][1]["attempts"] == 2
+    assert (told["job"], told["life_cycle_state"], told["result_state"]) == ("j", "TERMINATED", "SUCCESS")
+    assert (told["start_time"], told["end_time"]) == (100_000, 110_000)
+    assert isinstance(told["run_id"], int)
+
+
+def test_a_task_that_did_not_run_has_no_attempts_and_no_times() -> None:
+    told = report(
+        CHAIN,
+        snapshot(
+            Instance("a", state="failed", try_number=3, start=1, end=2),
+            Instance("b", state="upstream_failed", try_number=1, start=2, end=2),
+            state="failed",
+        ),
+    )
+    assert [(task.attempts, task.state.result) for task in told.tasks] == [(3, "FAILED"), (0, "UPSTREAM_FAILED")]
+    assert told.tasks[1].start_time == told.tasks[1].end_time == 0
+    assert told.state.result == "FAILED"
+
+
+def test_a_run_that_goes_has_no_end() -> None:
+    told = report(CHAIN, snapshot(Instance("a", state="running", try_number=1, start=101), state="running")).to_json()
+    assert (told["life_cycle_state"], told["result_state"], told["end_time"]) == ("RUNNING", None, 0)
+    assert [task["life_cycle_state"] for task in told["tasks"]] == ["RUNNING", "BLOCKED"]
+
+
+@pytest.mark.parametrize(("seconds", "result"), [(9.9, "FAILED"), (10.0, "TIMEDOUT")])
+def test_a_failed_task_that_ran_as_long_as_its_limit_timed_out(seconds: float, result: str) -> None:
+    notebook = {"notebook_task": {"notebook_path": "n"}, "condition_task": None, "timeout_seconds": 10}
+    told = report(
+        job({"task_key": "a", **notebook}),
+        snapshot(Instance("a", state="failed", try_number=1, start=50, end=50 + seconds), state="failed"),
+    )
+    assert told.tasks[0].state.result == result
+    assert told.state.result == "FAILED"
+
+
+def test_a_run_past_its_limit_timed_out_and_its_waiting_tasks_were_cancelled() -> None:
+    told = report(
+        job({"task_key": "a"}, timeout_seconds=10),
+        snapshot(Instance("a", state="skipped", try_number=0), state="failed"),
+    )
+    assert told.state.result == "TIMEDOUT"
+
+
+def test_a_cancelled_run_says_so() -> None:
+    told = report(
+        CHAIN,
+        snapshot(
+            Instance("a", state="failed", try_number=1, start=1, end=2), Instance("b", state="skipped"),
+            state="failed", canceled=True,
+        ),
+    )  # fmt: skip
+    assert [told.state.result, *(task.state.result for task in told.tasks)] == ["CANCELED"] * 3
+
+
+def test_only_the_chosen_tasks_are_part_of_a_partial_run() -> None:
+    instances = (
+        Instance("a", state="success", try_number=1, start=1, end=2),
+        Instance("b", state="failed", try_number=1, start=1, end=2),
+    )
+    told = report(CHAIN, snapshot(*instances, only=("a",)))
+    assert [task.task_key for task in told.tasks] == ["a"]
+    assert told.state.result == "SUCCESS"
+
+
+def test_disabled_tasks_and_what_they_block_are_disabled() -> None:
+    told = report(
+        job({"task_key": "a", "disabled": True}, {"task_key": "b", "depends_on": [{"task_key": "a"}]}),
+        snapshot(Instance("a", state="skipped", try_number=1), Instance("b", state="skipped", try_number=1)),
+    )
+    assert [task.state.result for task in told.tasks] == ["DISABLED", "DISABLED"]
+    assert told.state.result == "SUCCESS"
+
+
+FOR_EACH = job(
+    {
+        "task_key": "each",
+        "condition_task": None,
+        "for_each_task": {"inputs": "[1,2]", "task": {"task_key": "one", "notebook_task": {"notebook_path": "n"}}},
+    }
+)
+
+
+def test_a_disabled_for_each_task_is_disabled() -> None:
+    task = {**FOR_EACH.to_json()["tasks"][0], "disabled": True}
+    told = report(job(task), snapshot(Instance("each", state="skipped", try_number=1)))
+    assert told.tasks[0].state.result == "DISABLED"
+
+
+def test_a_for_each_task_lists_its_iterations() -> None:
+    told = report(
+        FOR_EACH,
+        snapshot(
+            Instance("each.inputs", state="success", try_number=1, start=1, end=2),
+            Instance("each.iteration", 1, "failed", 2, 3, 9),
+            Instance("each.iteration", 0, "success", 1, 2, 4),
+            state="failed",
+        ),
+    ).to_json()["tasks"][0]
+    assert (told["result_state"], told["attempts"], told["start_time"], told["end_time"]) == ("FAILED", 2, 2000, 9000)
+    assert [(item["result_state"], item["attempts"]) for item in told["iterations"]] == [("SUCCESS", 1), ("FAILED", 2)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "mapped", "result"),
+    [
+        pytest.param("success", "skipped", "SUCCESS", id="no inputs"),
+        pytest.param("failed", "upstream_failed", "FAILED", id="inputs that cannot be worked out"),
+        pytest.param("skipped", "skipped", "EXCLUDED", id="excluded"),
+        pytest.param("upstream_failed", "upstream_failed", "UPSTREAM_FAILED", id="upstream failed"),
+    ],
+)
+def test_a_for_each_task_without_iterations(inputs: str, mapped: str, result: str) -> None:
+    told = report(
+        FOR_EACH, snapshot(Instance("each.inputs", state=inputs, try_number=1), Instance("each.iteration", -1, mapped))
+    )
+    assert told.tasks[0].state.result == result
+    assert told.tasks[0].to_json()["iterations"] == []
