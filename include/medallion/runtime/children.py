@@ -18,18 +18,23 @@ from typing import Any, Protocol
 PRIVATE = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "_AIRFLOW", "__AIRFLOW")
 
 
+ANSWER_SECONDS = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a child needs to start.
 
     :param descriptors: output pipe, inner pipe (read, write), control socket: the child's ends.
     :param asked: `time.time()` of the request.
+    :param python: the interpreter of a fresh process.
     """
 
     context_file: Path
     descriptors: tuple[int, int, int, int]
     environment: Mapping[str, str]
     asked: float
+    python: str = sys.executable
 
 
 class Child(Protocol):
@@ -50,7 +55,7 @@ class FreshChild:
     """A Python process started for this task alone."""
 
     def __init__(self, order: Order) -> None:
-        command = [sys.executable, "-P", "-m", "medallion.runtime.process", str(order.context_file)]
+        command = [order.python, "-P", "-m", "medallion.runtime.process", str(order.context_file)]
         command += [*map(str, order.descriptors), str(order.asked)]
         self._process = subprocess.Popen(
             command,
@@ -86,7 +91,11 @@ class ForkedChild:
         connection.sendall(data[sent:])
         self._connection = connection
         self._replies = connection.makefile("rb")
-        self.pid = int(self._reply(seconds=10.0)["pid"])
+        try:
+            self.pid = int(self._reply(seconds=ANSWER_SECONDS)["pid"])
+        except BaseException:
+            self.forget()  # a spare that wakes up later sees it and does not start the task a second time
+            raise
 
     def status(self, seconds: float) -> int | None:
         """As `Child.status`."""

@@ -22,6 +22,7 @@ from medallion.errors import MedallionError
 from medallion.runtime.channel import answer_question
 from medallion.runtime.children import Child, ForkedChild, FreshChild, Order, child_environment, start_detached
 from medallion.runtime.failures import is_hidden
+from medallion.runtime.lines import Lines, take
 from medallion.runtime.masks import Masks
 from medallion.runtime.protocol import (
     CONTEXT_FILE,
@@ -38,7 +39,9 @@ from medallion.settings import Settings
 
 GRACE_SECONDS = 5.0
 DRAIN_SECONDS = 5.0
-LONGEST_LINE = 1_000_000
+# Options of a context that ask for packages of its own: `python`, an interpreter that has Medallion installed, and
+# `site`, folders that go first on sys.path. What the spare process has imported may not be what they hold.
+OWN_ENVIRONMENT = {"python", "site"}
 CRASH_FRAME = re.compile(r'\s*File "(.+)", line \d+ in ')  # as faulthandler writes it
 
 
@@ -104,8 +107,10 @@ class TaskProcess:
             with control_end:
                 descriptors = (output_end, raw, raw_end, control_end.fileno())
                 environment = child_environment(self._context.environment)
-                order = Order(folder / CONTEXT_FILE, descriptors, environment, asked)
-                self._child = start_child(order, self._settings, spare=spare)
+                python = str(self._context.options.get("python", sys.executable))
+                order = Order(folder / CONTEXT_FILE, descriptors, environment, asked, python)
+                own = not OWN_ENVIRONMENT.isdisjoint(self._context.options)
+                self._child = start_child(order, self._settings, spare=spare and not own)
             os.close(output_end)
             os.close(raw_end)
             self._stay(output, time.time() + timeout if timeout else float("inf"))
@@ -274,18 +279,6 @@ def start_child(order: Order, settings: Settings, *, spare: bool) -> Child:
     return FreshChild(order)
 
 
-def take(descriptor: int, lines: Lines, *, once: bool = False) -> bool:
-    """Read what is there. False at the end, and with `once` also when there is nothing."""
-    try:
-        data = os.read(descriptor, 65536)
-    except BlockingIOError:
-        return not once
-    except OSError:
-        return False
-    lines.feed(data)
-    return bool(data)
-
-
 def group_exists(pid: int) -> bool:
     """Whether a process group has a member."""
     try:
@@ -303,24 +296,3 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-class Lines:
-    """Bytes in, whole lines of text out."""
-
-    def __init__(self, emit: Callable[[str], None]) -> None:
-        self._emit = emit
-        self._rest = b""
-
-    def feed(self, data: bytes) -> None:
-        """Give out the lines that are whole now. A line beyond a million bytes is cut in pieces."""
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
-            whole, self._rest = [*whole, self._rest], b""
-        for line in whole:
-            self._emit(line.decode("utf-8", "replace"))
-
-    def close(self) -> None:
-        """Give out what has no newline yet."""
-        if self._rest:
-            self.feed(b"\n")

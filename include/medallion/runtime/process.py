@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -105,6 +104,7 @@ class Guard:
 
     def __init__(self, context: TaskContext) -> None:
         self._context = context
+        self._pid = os.getpid()
         self.done = False
 
     def worker_gone(self) -> None:
@@ -118,7 +118,8 @@ class Guard:
     def terminated(self, task: Task) -> None:
         """SIGTERM: keep what there is of the record, then die of the signal."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if not self.done and task.record is not None:
+        own = os.getpid() == self._pid  # a process that user code forked has this handler too
+        if own and not self.done and task.record is not None:
             task.output.drain()
             task.record.end("killed")
             task.record.save()
@@ -186,15 +187,16 @@ def prepare(task: Task) -> None:
     context = task.context
     paths.install(context.places)
     task.file = local_file(context)
-    folder = task.file.parent
-    if context.kind != "wheel" and folder.is_dir():
+    folder = Path(context.root or context.output) if context.kind == "wheel" else task.file.parent
+    if folder.is_dir():
         os.chdir(folder)
-    here = [str(folder)] if context.kind != "wheel" else []
-    sys.path[:0] = [entry for entry in (*here, context.root) if entry and entry not in sys.path]
+    wanted = [*context.options.get("site", ()), "" if context.kind == "wheel" else str(folder), context.root]
+    sys.path[:0] = [entry for entry in dict.fromkeys(wanted) if entry and entry not in sys.path]
     if context.driver:
         task.spark = attach(context)
     if context.kind == "notebook":
-        task.shell = Shell(task.display, Path(tempfile.gettempdir()) / f"medallion-ipython-{os.getuid()}")
+        os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        task.shell = Shell(task.display, task.settings.home / "ipython")
     inject(task)
 
 
@@ -220,11 +222,13 @@ def local_file(context: TaskContext) -> Path:
 
 def attach(context: TaskContext) -> Any:
     """The task's session in its driver."""
+    from medallion.compute.connection import Connection
     from medallion.compute.session import attach as attach_session
 
     options = context.options
     # PySpark logs each failed statement with Java's whole stack; the user's traceback says it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    os.environ.update({**Connection.load(Path(str(context.driver))).environment, **context.environment})
     return attach_session(
         Path(str(context.driver)),
         tag=context.tag,

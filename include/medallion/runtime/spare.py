@@ -88,6 +88,9 @@ class Spare:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._wake, selectors.EVENT_READ)
             while not self._is_over():
+                if self._stopping and self._listener.fileno() >= 0:
+                    selector.unregister(self._listener)
+                    self._listener.close()
                 ready = selector.select(timeout=0.2 if self._later else IDLE_LOOK)
                 for key, _ in ready:
                     if key.fileobj is self._listener:
@@ -99,16 +102,16 @@ class Spare:
                     self._prepare_more()
 
     def _stop(self) -> None:
+        """Take no more requests; end when the last child has."""
         self._stopping = True
+        self._plan.address.unlink(missing_ok=True)
 
     def _is_over(self) -> bool:
-        if self._children and not self._stopping:
+        if self._children:
             self._used = time.monotonic()
         idle = time.monotonic() - self._used > self._plan.idle_seconds
         gone = not self._plan.home.is_dir() or not self._plan.address.exists()
-        if self._stopping and self._children:
-            return False
-        return self._stopping or idle or gone
+        return (self._stopping and not self._children) or idle or (gone and not self._stopping)
 
     def _prepare_more(self) -> None:
         """Import one more of what tasks need at their end, while nobody waits."""
@@ -127,9 +130,11 @@ class Spare:
             request, descriptors = receive(connection)
             if request.get("stop"):
                 self._stop()
-                self._listener.close()
-                self._plan.address.unlink(missing_ok=True)
                 connection.close()
+                return
+            if is_closed(connection):  # the worker gave up and started the task in another way
+                for descriptor in descriptors:
+                    os.close(descriptor)
                 return
             self._start(connection, request, descriptors)
 
@@ -197,6 +202,14 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
         data += piece
     request: dict[str, Any] = json.loads(data)
     return request, list(descriptors)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the other side has closed the connection. It sends nothing after its request."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except OSError:
+        return False
 
 
 def import_quietly(name: str) -> Any:
