@@ -132,18 +132,17 @@ def read(stream: IO[bytes]) -> bytes:
 
 def serve(connection_file: Path) -> None:
     """In the process: attach, then do what is sent until the input closes."""
+    from medallion.compute.session import attach
     from pyspark import cloudpickle
 
-    from medallion.compute.session import attach
-
-    answers = open(1, "wb", closefd=False)  # noqa: SIM115, PTH123
+    answers = open(1, "wb", closefd=False)  # noqa: SIM115
     spark = attach(connection_file, tag=f"catalog-{id(connection_file)}")
     with contextlib.suppress(EOFError):
         while True:
             work = cloudpickle.loads(read(sys.stdin.buffer))
             try:
                 answer = (None, work(spark))
-            except Exception as error:  # the test looks at it
+            except Exception as error:  # noqa: BLE001 - the test looks at it
                 answer = (type(error).__name__, str(error))
             write(answers, pickle.dumps(answer))
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from catalog_spark import Lake, SparkFailure, SparkProcess, open_lake
-
+from compute.catalog_spark import Lake, SparkFailure, SparkProcess, open_lake
 from medallion.compute.catalog import JAR, catalog_conf
 
 pytestmark = pytest.mark.spark
