@@ -6,7 +6,6 @@ them, and a group made elsewhere is imported only when it is asked for.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -75,9 +74,8 @@ def mount_cron(arguments: Sequence[str]) -> None:
     listed = not arguments or arguments[0] in {"-h", "--help", "cron"} or "cron" in arguments
     if not listed or any(entry.name == "cron" for entry in app.registered_groups):
         return
-    if importlib.util.find_spec("medallion.cli.cron") is None:
-        return
-    cron = importlib.import_module("medallion.cli.cron")
+    from medallion.cli import cron
+
     app.add_typer(cron.app, name="cron")
 
 

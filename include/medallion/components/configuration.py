@@ -85,6 +85,8 @@ def options(settings: Settings, endpoint: Endpoint) -> Table:
         ("core", "dags_are_paused_at_creation"): "False",
         # Inputs of a for-each: up to 5,000 (Airflow: 1,024).
         ("core", "max_map_length"): "5000",
+        # A changed job counts at once (default: not within 30 s of its last change).
+        ("core", "min_serialized_dag_update_interval"): "0",
         ("core", "auth_manager"): "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         ("core", "simple_auth_manager_users"): f"{ADMIN}:admin",
         ("core", "simple_auth_manager_passwords_file"): str(places.passwords),

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from medallion.components.configuration import Endpoint, environment, write_configuration
 from medallion.components.database import aside, connection, ensure_database, local_runs_folder
 from medallion.components.launcher import tail
-from medallion.components.places import places_of, shipped
+from medallion.components.places import places_of
 from medallion.components.record import OWNER
 from medallion.components.run_process import BUNDLE, Request
 from medallion.errors import MedallionError, RunError, TargetError
@@ -32,6 +33,17 @@ CANCEL_SECONDS = 30
 LEAVE_SECONDS = 5
 """How long the run's process may take to end after the run."""
 SPARK_TASKS = frozenset({"notebook_task", "spark_python_task", "python_wheel_task", "sql_task", "for_each_task"})
+
+DAG_FILE = '''"""DAGs of a run outside the scheduler. Written by Medallion; edits are lost."""
+
+from pathlib import Path
+
+from airflow.sdk import get_parsing_context
+
+from medallion.factory.dagfile import load_into
+
+load_into(globals(), project=Path({project!r}), only=get_parsing_context().dag_id, paths={paths!r})
+'''
 
 Show = Callable[[Snapshot], None]
 
@@ -64,7 +76,7 @@ class LocalRun:
         bundle = {
             "name": BUNDLE,
             "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {"path": str(self.dag_file.parent)},
+            "kwargs": {"path": str(self.folder)},
         }
         variables = environment(self.settings) | {
             OWNER: str(self.settings.home),
@@ -72,17 +84,29 @@ class LocalRun:
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
             **{f"BUNDLE_VAR_{name}": value for name, value in self.variables.items()},
         }
-        if not self.starts_jobs:
-            # A job elsewhere may have the name of one in the jobs folder; then the one that was asked for runs.
-            variables["MEDALLION_JOBS_FOLDER"] = str(places_of(self.settings).airflow_home / "no_jobs")
         if self.target:
             variables["MEDALLION_BUNDLE_TARGET"] = self.target
         return variables
 
     @property
-    def dag_file(self) -> Path:
-        """The DAG file that builds every job."""
-        return shipped("dags", self.settings.project) / "lakeflow_jobs.py"
+    def folder(self) -> Path:
+        """The run's own DAG bundle. A retry after hours still finds it; the next run of the job uses it again."""
+        name = f"{self.chosen.dag_id[:60]}_{zlib.crc32(str(self.chosen.source).encode()):08x}"
+        return places_of(self.settings).airflow_home / "run_dags" / name
+
+    def write_dag_files(self) -> Path:
+        """The DAG file of the chosen definition alone: a job elsewhere may have the name of one in the jobs folder.
+
+        A job that starts others gets a second file with all of them; of two DAGs of one id Airflow takes the first.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / "job.py"
+        paths: dict[Path, list[str] | None] = {file: [str(self.chosen.source)]}
+        if self.starts_jobs:
+            paths[self.folder / "others.py"] = None
+        for place, given in paths.items():
+            place.write_text(DAG_FILE.format(project=str(self.settings.project), paths=given), encoding="utf-8")
+        return self.folder if self.starts_jobs else file
 
     @property
     def starts_jobs(self) -> bool:
@@ -93,7 +117,8 @@ class LocalRun:
         """What the run's process is told."""
         return Request(
             dag_id=self.chosen.dag_id,
-            dag_file=str(self.dag_file),
+            dags=str(self.write_dag_files()),
+            folder=str(self.folder),
             parallelism=self.settings.parallelism,
             markers=str(local_runs_folder(places_of(self.settings))),
             conf=dict(self.conf),

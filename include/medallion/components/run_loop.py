@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.components.task_process import defer_in_child, supervise_in_child
@@ -50,15 +49,13 @@ class RunLoop:
     """One run from start to end.
 
     :param session: of Airflow's database.
-    :param dag_file: the DAG file, below `bundle`.
-    :param bundle: name of the DAG bundle that holds it.
+    :param bundle: name of the DAG bundle that holds the DAG files.
     :param parallelism: tasks at once.
     :param tell: called with a snapshot whenever something changed.
     """
 
     session: Session
     run: DagRun
-    dag_file: Path
     bundle: str
     parallelism: int
     only: tuple[str, ...]
@@ -135,9 +132,7 @@ class RunLoop:
 
             instance.state = TaskInstanceState.QUEUED
             self.session.commit()
-            workload = ExecuteTask.make(
-                instance, dag_rel_path=self.dag_file, bundle_info=BundleInfo(name=self.bundle, version=None)
-            )
+            workload = ExecuteTask.make(instance, bundle_info=BundleInfo(name=self.bundle, version=None))
             target, arguments = supervise_in_child, (workload,)
         process = self.fork.Process(target=target, args=arguments)
         process.start()

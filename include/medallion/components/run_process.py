@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from medallion.runs.report import Snapshot
 
-BUNDLE = "dags-folder"
+BUNDLE = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,16 @@ class Request:
     """What to run.
 
     :param dag_id: the job's DAG.
-    :param dag_file: the DAG file that builds it.
+    :param dags: the DAG file that builds it, or a folder with it and those of other jobs.
+    :param folder: the folder of the DAG bundle, which holds `dags`.
     :param markers: folder with a file per run of this kind; see `database.local_runs`.
     :param conf: the run's conf: `job_parameters`, `only`.
     :param whole: the job starts other jobs, so all DAGs are made known and not this one alone.
     """
 
     dag_id: str
-    dag_file: str
+    dags: str
+    folder: str
     parallelism: int
     markers: str
     conf: dict[str, Any] = field(default_factory=dict)
@@ -129,8 +131,7 @@ def run(request: Request, emit: Any, marker: Path) -> None:
         def tell(snapshot: Snapshot) -> None:
             emit("snapshot", asdict(snapshot))
 
-        dag_file = Path(Path(request.dag_file).name)
-        loop = RunLoop(session, dag_run, dag_file, BUNDLE, request.parallelism, only, tell)
+        loop = RunLoop(session, dag_run, BUNDLE, request.parallelism, only, tell)
         try:
             loop.drive()
         except (Canceled, BrokenPipeError):
@@ -165,17 +166,16 @@ def publish(request: Request, session: Session) -> SerializedDAG:
     manager: Any = DagBundlesManager
     manager().sync_bundles_to_db(session=session)
     session.commit()
-    file = Path(request.dag_file)
     if not request.whole:
         os.environ[_AIRFLOW_PARSING_CONTEXT_DAG_ID] = request.dag_id
     try:
-        bag = BundleDagBag(dag_folder=file, bundle_path=file.parent, bundle_name=BUNDLE)
+        bag = BundleDagBag(dag_folder=request.dags, bundle_path=Path(request.folder), bundle_name=BUNDLE)
     finally:
         os.environ.pop(_AIRFLOW_PARSING_CONTEXT_DAG_ID, None)
     dag = bag.dags.get(request.dag_id)
     if dag is None:
         told = "\n".join(bag.import_errors.values())
-        raise RunError(f"the DAG {request.dag_id} could not be built from {file}" + (f":\n{told}" if told else ""))
+        raise RunError(f"the DAG {request.dag_id} could not be built" + (f":\n{told}" if told else ""))
     sync_bag_to_db(bag, BUNDLE, None, session=session)
     session.commit()
     return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
