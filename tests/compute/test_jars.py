@@ -9,7 +9,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
 from medallion.compute import jars
 from medallion.compute.jars import PINNED, Jar, default_repository, fetch_jars, jars_folder, missing_jars, verify_jars
 from medallion.errors import TargetError
@@ -76,7 +75,7 @@ def test_a_corrupted_jar_is_fetched_again(settings: Settings) -> None:
 
 def test_wrong_bytes_in_the_repository_are_refused(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "web" / "maven" / SMALL.path).write_bytes(b"changed by somebody")
-    with pytest.raises(TargetError, match="small-1.0.jar"):
+    with pytest.raises(TargetError, match=r"small-1\.0\.jar"):
         fetch_jars(settings)
     assert missing_jars(settings) == [SMALL]
 

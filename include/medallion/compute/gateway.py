@@ -8,6 +8,8 @@ callbacks of two tasks would meet, and objects of ended tasks would stay in memo
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,18 +17,53 @@ SESSION_CLASS = "org.apache.spark.sql.classic.SparkSession"
 TAG_SETTING = "spark.medallion.tag"
 
 
+_one_at_a_time = threading.Lock()
+
+
 @contextlib.contextmanager
 def open_gateway(port: int, secret: str) -> Iterator[Any]:
-    """A Py4J client of the gateway at `port` on loopback, closed at the end. The JVM goes on."""
+    """A Py4J client of the gateway at `port` on loopback. At the end the JVM lets go of the objects it gave.
+
+    One at a time in a process: Py4J keeps one table of objects for all clients of a port.
+    """
     from py4j.java_gateway import GatewayParameters, JavaGateway
 
+    quiet_py4j()
     # JavaGateway, not pyspark's ClientServer: it needs no thread of its own, and calls from one thread use one
     # connection, hence one thread of the JVM.
-    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=secret, auto_convert=True))
-    try:
-        yield gateway
-    finally:
-        gateway.close(keep_callback_server=True)
+    with _one_at_a_time:
+        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=secret, auto_convert=True))
+        try:
+            yield gateway
+        finally:
+            release_objects(gateway._gateway_client)
+            gateway.close(keep_callback_server=True)
+
+
+def release_objects(client: Any) -> None:
+    """Tell the JVM to forget the objects that a client still names, while there is a connection to tell it by."""
+    from py4j.finalizer import ThreadSafeFinalizer
+
+    prefix = f"{client.address}{client.port}o"
+    for key in [key for key in list(ThreadSafeFinalizer.finalizers) if key.startswith(prefix)]:
+        ThreadSafeFinalizer.remove_finalizer(key)
+        client.garbage_collect_object(key[len(prefix) - 1 :])
+
+
+def quiet_py4j() -> None:
+    """Keep Py4J from logging each failed call with a traceback: whoever calls gets the exception and says it better."""
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    root = logging.getLogger()
+    if not any(isinstance(item, NotPy4J) for item in root.filters):
+        root.addFilter(NotPy4J())
+
+
+class NotPy4J(logging.Filter):
+    """Drops what Py4J's module clientserver logs under the root logger."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is somebody else's."""
+        return record.module != "clientserver"
 
 
 def java_class(gateway: Any, name: str) -> Any:
@@ -46,8 +83,7 @@ def cancel_tag(gateway: Any, tag: str) -> None:
     """Cancel every Spark job with the tag, then stop the streaming queries of sessions with it."""
     session = root_session(gateway)
     session.sparkContext().cancelJobsWithTag(tag)
-    queries = session.sharedState().activeStreamingQueries().values().toArray()
-    for query in queries:
+    for query in list(session.sharedState().activeStreamingQueries().values()):
         if query.sparkSession().conf().get(TAG_SETTING, "") == tag:
             query.stop()
 

@@ -172,13 +172,11 @@ class DriverHost:
 
     def warm(self) -> None:
         """Run statements that load the classes most notebooks need. What fails here has no meaning."""
-        with contextlib.suppress(Exception), gateways.open_gateway(self.port, self.secret) as gateway:
-            session = gateways.root_session(gateway).newSession()
-            for statement in self.launch["warm"]:
-                if self.ending.is_set():
-                    return
-                with contextlib.suppress(Exception):
-                    session.sql(statement).collectToPython()
+        for statement in self.launch["warm"]:
+            if self.ending.is_set():
+                return
+            with contextlib.suppress(Exception), gateways.open_gateway(self.port, self.secret) as gateway:
+                gateways.root_session(gateway).newSession().sql(statement).collectToPython()
 
     def watch(self, jvm: subprocess.Popen[bytes]) -> None:
         """Return when the driver shall end or has ended."""
@@ -232,7 +230,7 @@ class DriverHost:
             session = gateways.root_session(gateway)
             session.sharedState().cacheManager().clearCache()
             context = gateways.java_class(gateway, "org.apache.spark.api.java.JavaSparkContext")(session.sparkContext())
-            for rdd in context.getPersistentRDDs().values():
+            for rdd in list(context.getPersistentRDDs().values()):
                 rdd.unpersist()
             gateways.java_class(gateway, "java.lang.System").gc()
 

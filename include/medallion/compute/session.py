@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+SESSION_CATALOGS = "medallion.catalog.SessionCatalogs"
 PY4J_SERVER = "org.apache.spark.api.python.Py4JServer"
 
 _attached: Connection | None = None
@@ -69,6 +71,8 @@ def open_own_gateway(connection: Connection, tag: str, settings: Mapping[str, st
             session = gateways.root_session(gateway).newSession()
             for name, value in settings.items():
                 session.conf().set(name, value)
+            # From its first look-up on, the session knows every folder of the lake as a catalog.
+            gateways.java_class(gateway, SESSION_CATALOGS).install(session)
             # This thread of the JVM hands these down to every thread of the new gateway.
             context = session.sparkContext()
             context.addJobTag(tag)
@@ -99,7 +103,9 @@ def make_context(port: int, secret: str) -> SparkContext:
     os.environ.update(PYSPARK_GATEWAY_PORT=str(port), PYSPARK_GATEWAY_SECRET=secret)
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
+    from pyspark.logger import PySparkLogger
 
+    gateways.quiet_py4j()
     gateway = launch_gateway()  # type: ignore[no-untyped-call]
     for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):  # programs that user code starts shall not see it
         os.environ.pop(name)
@@ -109,6 +115,8 @@ def make_context(port: int, secret: str) -> SparkContext:
     context = SparkContext(conf=SparkConf(_jconf=java_context.getConf()), gateway=gateway, jsc=java_context)
     with contextlib.suppress(ValueError):  # not the main thread: pyspark set no handler
         signal.signal(signal.SIGINT, handler)  # pyspark's would cancel the jobs of every task of the driver
+    # pyspark logs each failed query with its Java stack as JSON; the exception says the same.
+    PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     context.environment = WorkerEnvironment(context.environment)
     return context
 
