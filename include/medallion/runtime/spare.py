@@ -206,10 +206,13 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 def is_closed(connection: socket.socket) -> bool:
     """Whether the other side has closed the connection. It sends nothing after its request."""
+    connection.setblocking(False)  # noqa: FBT003  socket's own signature
     try:
-        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        return connection.recv(1, socket.MSG_PEEK) == b""
     except OSError:
         return False
+    finally:
+        connection.settimeout(REQUEST_SECONDS)
 
 
 def import_quietly(name: str) -> Any:
