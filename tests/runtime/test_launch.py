@@ -36,13 +36,13 @@ def gone(pid: int, seconds: float = 10) -> bool:
 
 @pytest.mark.parametrize("spare", [pytest.param(True, id="forked"), pytest.param(False, id="fresh")])
 def test_a_time_out_ends_the_whole_process_group(run_cells: Callable[..., Any], spare: bool) -> None:
-    ran = run_cells(SLEEP, timeout=10 if not spare else 2, spare=spare)
+    ran = run_cells(SLEEP, timeout=6 if not spare else 1, spare=spare)
     assert (ran.result.failure.kind, ran.result.failure.cell) == ("Timeout", 1)
     assert all(gone(int(pid)) for pid in ran.lines[:2])
 
 
 def test_a_killed_task_leaves_the_record_and_page_of_what_it_had(run_cells: Callable[..., Any]) -> None:
-    ran = run_cells("print('done before')", "print('half way')\nimport time\ntime.sleep(100)", timeout=3)
+    ran = run_cells("print('done before')", "print('half way')\nimport time\ntime.sleep(100)", timeout=1)
     first, second = ran.cells
     assert first.outputs[0].text == "done before\n"
     assert second.outputs[0].text == "half way\n"
@@ -59,7 +59,7 @@ def test_code_that_ignores_sigterm_is_killed(run_cells: Callable[..., Any], monk
     ran = run_cells(
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf')\n"
         "while True:\n    time.sleep(1)",
-        timeout=3,
+        timeout=1,
     )
     assert ran.result.failure.kind == "Timeout"
     assert ran.cells[0].metadata.medallion.status == "running"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 import warnings
@@ -59,16 +60,23 @@ def spark_names(spark: Any) -> dict[str, Any]:
 
 def offer_modules(task: Task, dbutils: DBUtils) -> None:
     """`databricks.sdk.runtime` with the same names, and `pyspark.dbutils.DBUtils`, both common in shared code."""
-    if importlib.util.find_spec("databricks") is None:
-        sys.modules["databricks"] = package("databricks")
-    if "databricks.sdk" not in sys.modules and importlib.util.find_spec("databricks.sdk") is None:
-        sys.modules["databricks.sdk"] = package("databricks.sdk")
-        sys.modules["databricks"].sdk = sys.modules["databricks.sdk"]  # type: ignore[attr-defined]
     runtime = ModuleType(RUNTIME, "The names of Databricks' notebooks.")
     vars(runtime).update(task.injected, __all__=sorted(task.injected))
     sys.modules[RUNTIME] = runtime
-    if parent := sys.modules.get("databricks.sdk"):
-        parent.runtime = runtime  # type: ignore[attr-defined]
+    if importlib.util.find_spec("databricks") is None:
+        sys.modules["databricks"] = package("databricks")
+    if importlib.util.find_spec("databricks.sdk") is None:
+        sys.modules["databricks.sdk"] = package("databricks.sdk")
+
+    def attribute(name: str) -> ModuleType:
+        """`databricks.sdk` as an attribute. The real SDK takes a second to import, so only when asked for."""
+        if name != "sdk":
+            raise AttributeError(name)
+        sdk = importlib.import_module("databricks.sdk")
+        vars(sdk)["runtime"] = runtime
+        return sdk
+
+    vars(importlib.import_module("databricks"))["__getattr__"] = attribute
     shim = ModuleType("pyspark.dbutils", "DBUtils of this task.")
     shim.DBUtils = lambda _spark=None: dbutils  # type: ignore[attr-defined]
     sys.modules["pyspark.dbutils"] = shim

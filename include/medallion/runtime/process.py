@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -239,11 +238,7 @@ def attach(context: TaskContext) -> Any:
 
 def leave(task: Task) -> None:
     """After the result is out: end child processes, then make the page of the notebook."""
-    if task.context.kind in {"python", "wheel"}:
-        for thread in threading.enumerate():
-            if thread is not threading.main_thread() and not thread.daemon:
-                thread.join(timeout=1)
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # a script has had its turn before its result
     if os.getpgrp() == os.getpid():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.killpg(os.getpid(), signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import builtins
 import importlib
 import json
@@ -82,7 +83,7 @@ def find_entry_point(package: str, name: str) -> Callable[[], object]:
         return attribute  # type: ignore[no-any-return]
     if ":" in name or "." in name:
         return metadata.EntryPoint(name, name if ":" in name else name.replace(".", ":", 1), "").load()  # type: ignore[no-any-return]
-    known = [entry.name for entry in found] + [item for item in vars(module or object()) if not item.startswith("_")]
+    known = [entry.name for entry in found] + [item for item in dir(module) if module is not None and item[0] != "_"]
     if module is None and not found:
         raise MedallionError(f"package {package!r} is not installed", hint="list its wheel in the task's libraries")
     raise MedallionError(
@@ -115,22 +116,23 @@ def finished(task: Task, run: Callable[[], None]) -> TaskResult:
 
     try:
         run()
-        wait_for_threads()
+        end_of_python()
     except NotebookExit as exit_:
         return TaskResult(success=True, exit_value=exit_.value)
     except SystemExit as exit_:
-        wait_for_threads()
+        end_of_python()
         return TaskResult(success=True) if exit_.code in (None, 0) else fail(task, exit_)
     except BaseException as error:  # noqa: BLE001  user code may raise anything
         return fail(task, error)
     return TaskResult(success=True)
 
 
-def wait_for_threads() -> None:
-    """Python waits for threads that are no daemons before it ends."""
+def end_of_python() -> None:
+    """What Python does at its end: wait for threads that are no daemons, then run what is due at exit."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
+    atexit._run_exitfuncs()
 
 
 def fail(task: Task, error: BaseException) -> TaskResult:
