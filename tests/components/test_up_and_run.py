@@ -17,6 +17,7 @@ import pytest
 from medallion.components.ports import free_port
 from medallion.components.record import Record
 from medallion.components.sweep import end_everything, marked
+from medallion.runs import ids
 from medallion.settings import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -120,6 +121,14 @@ def test_a_failed_run_has_status_1_and_shows_the_end_of_the_log(medallion: Any, 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "bad: FAILED" in done.stdout
     assert "gone" in done.stdout.split("--- bad")[1]
+
+
+def test_a_job_that_starts_another_waits_for_it_without_a_scheduler(medallion: Any, tmp_path: Path) -> None:
+    call = {"task_key": "call", "run_job_task": {"job_id": ids.job_id("two_branches")}}
+    (tmp_path / "parent.json").write_text(json.dumps({"name": "parent", "tasks": [call]}))
+    done = medallion("run", str(tmp_path / "parent.json"), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert results(json.loads(done.stdout)) == {"call": "SUCCESS"}
 
 
 def test_ctrl_c_cancels_the_run_and_leaves_nothing_behind(project: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from medallion.components.configuration import Endpoint, environment, write_configuration
 from medallion.components.database import aside, connection, ensure_database, local_runs_folder
+from medallion.components.jobs import find, names_of, read
 from medallion.components.launcher import tail
 from medallion.components.places import places_of
 from medallion.components.record import OWNER
@@ -80,10 +81,11 @@ class LocalRun:
         }
         variables = environment(self.settings) | {
             OWNER: str(self.settings.home),
-            EXTRA_JOBS: str(self.chosen.source),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
             **{f"BUNDLE_VAR_{name}": value for name, value in self.variables.items()},
         }
+        if not self.chosen.served:
+            variables[EXTRA_JOBS] = str(self.chosen.source)
         if self.target:
             variables["MEDALLION_BUNDLE_TARGET"] = self.target
         return variables
@@ -97,15 +99,22 @@ class LocalRun:
     def write_dag_files(self) -> Path:
         """The DAG file of the chosen definition alone: a job elsewhere may have the name of one in the jobs folder.
 
-        A job that starts others gets a second file with all of them; of two DAGs of one id Airflow takes the first.
+        A job that starts others gets the files of those too, one each, so that a wrong one hurts no other.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "job.py"
-        paths: dict[Path, list[str] | None] = {file: [str(self.chosen.source)]}
+        sources = {file: self.chosen.source}
         if self.starts_jobs:
-            paths[self.folder / "others.py"] = None
-        for place, given in paths.items():
-            place.write_text(DAG_FILE.format(project=str(self.settings.project), paths=given), encoding="utf-8")
+            others = read(self.settings, find(self.settings, []), target=self.target, variables=self.variables)
+            for number, other in enumerate(others):
+                taken = {names_of(definition)[1] for definition in other.loaded.jobs}
+                if other.path != self.chosen.source and self.chosen.dag_id not in taken:
+                    sources[self.folder / f"other_{number}.py"] = other.path
+        for old in self.folder.glob("*.py"):
+            old.unlink()
+        for place, source in sources.items():
+            text = DAG_FILE.format(project=str(self.settings.project), paths=[str(source)])
+            place.write_text(text, encoding="utf-8")
         return self.folder if self.starts_jobs else file
 
     @property

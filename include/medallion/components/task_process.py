@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
@@ -82,11 +83,10 @@ def supervise_in_child(workload: ExecuteTask) -> None:
 
 def defer_in_child(instance_id: Any) -> None:
     """Wait for a deferred task's trigger, here and not in a triggerer, and hand its event over."""
-    import asyncio
-
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.trigger import Trigger
     from airflow.sdk._shared.module_loading import import_string
+    from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
     from airflow.utils.session import create_session
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -99,10 +99,14 @@ def defer_in_child(instance_id: Any) -> None:
             leave(0)
         trigger_id, trigger = row.id, import_string(row.classpath)(**row.kwargs)
 
-    async def first() -> Any:
-        return await anext(trigger.run(), None)
-
-    event = asyncio.run(first())
+    # A trigger asks Airflow through its supervisor, as a task does.
+    wait: Callable[..., Any] = InProcessTestSupervisor.run_trigger_in_process
+    try:
+        event = wait(trigger=trigger, ti=SimpleNamespace(id=instance_id))
+    except Exception as error:  # noqa: BLE001  a trigger may fail in any way, and then its task does
+        with create_session() as session:
+            Trigger.submit_failure(trigger_id=trigger_id, exc=error, session=session)
+        leave(1)
     if event is not None:
         with create_session() as session:
             Trigger.submit_event(trigger_id=trigger_id, event=event, session=session)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
 
 from medallion.errors import MedallionError
 from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
 from medallion.spec.parameters import pushed_down
 from medallion.spec.references import resolve_task
@@ -68,3 +69,14 @@ class RunJobOperator(LakeflowOperator):
             poke_interval=POLL_SECONDS,
             deferrable=True,
         )
+
+    def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]] | dict[str, Any]) -> None:
+        """The child's run has ended: Airflow calls this name when the task goes on after its wait.
+
+        :param event: of the trigger; the state of each run by its id.
+        :raises AttemptFailed: the child failed.
+        """
+        told = event if isinstance(event, dict) else event[1]
+        failed = [run_id for run_id in told["run_ids"] if told.get(run_id) == "failed"]
+        if failed:
+            raise AttemptFailed(f"the run {failed[0]} of {told.get('dag_id', 'the job')} failed")
