@@ -37,8 +37,6 @@ def catalog_conf(lake: Path, volumes: Path | None = None, *, default_catalog: st
         "spark.medallion.lake": root,
         "spark.medallion.defaultCatalog": default_catalog,
         "spark.sql.sources.default": "delta",
-        # Else a session keeps the list of files of an external table by name, and misses what others write or re-create.
-        "spark.sql.filesourceTableRelationCacheSize": "0",
         # VACUUM spreads its listing over this many tasks, whatever the number of files (Spark's default: 10000).
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     }

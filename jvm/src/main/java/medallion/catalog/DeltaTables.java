@@ -7,6 +7,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.catalyst.QualifiedTableName;
 import org.apache.spark.sql.catalyst.TableIdentifier;
 import org.apache.spark.sql.catalyst.catalog.CatalogStorageFormat;
 import org.apache.spark.sql.catalyst.catalog.CatalogTable;
@@ -76,8 +77,13 @@ final class DeltaTables {
     return DeltaTableV2.apply(session, folder, Scala.some(entry), Scala.none(), Scala.map(Map.of()), Scala.none());
   }
 
-  /** A table of another format than Delta. */
-  static V1Table load(Place place, ExternalTables.Definition definition) {
+  /**
+   * A table of another format than Delta. What the session remembers of its files goes by the name alone, so it is thrown
+   * away: others may have written files, or made another table of that name.
+   */
+  static V1Table load(SparkSession session, Place place, ExternalTables.Definition definition) {
+    session.sessionState().catalog().invalidateCachedTable(
+        new QualifiedTableName(place.catalog(), place.schema(), place.name()));
     return V1Table.apply(entry(place, false, definition.provider(), definition.path(), definition.columns(),
         definition.partitions(), definition.options(), definition.properties(), definition.comment()));
   }

@@ -63,7 +63,7 @@ final class Tables {
       return null;
     }
     return external.isDelta() ? DeltaTables.load(session(), place, external.path(), false)
-        : DeltaTables.load(place, external);
+        : DeltaTables.load(session(), place, external);
   }
 
   /** Where the Delta table of that name lies; null when there is none, or it has another format. */
