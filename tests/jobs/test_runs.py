@@ -11,7 +11,7 @@ import pytest
 from jobs.conftest import Bench
 from jobs.expected import Expected, work_out
 
-pytestmark = [pytest.mark.spark, pytest.mark.airflow, pytest.mark.e2e]
+pytestmark = [pytest.mark.spark, pytest.mark.airflow, pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 CUSTOMER = ("customer_id", "name", "email", "country", "signup_date")
 ORDER = ("order_id", "customer_id", "order_date", "status", "channel", "amount")
