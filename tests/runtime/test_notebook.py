@@ -22,7 +22,7 @@ def test_cells_run_in_order_and_share_their_names(run_cells: Callable[..., Any])
     ran = run_cells("x = 2", "y = x * 21", "print(y)")
     assert ran.result.success
     assert ran.lines == ["42"]
-    assert set(ran.result.seconds) == {"start", "run"}
+    assert {"start", "run", "process", "spark", "shell"} == set(ran.result.seconds)
 
 
 def test_prints_stand_as_they_were_and_in_order(run_cells: Callable[..., Any]) -> None:

@@ -63,6 +63,7 @@ def take_over(pipes: Pipes, environment: Mapping[str, str]) -> None:
     """Make the process the task's own: streams, environment, signals."""
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()  # TZ may be another now
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(pipes.raw_write, 1)
@@ -78,6 +79,7 @@ def take_over(pipes: Pipes, environment: Mapping[str, str]) -> None:
 
 def run_task(context: TaskContext, pipes: Pipes, asked: float) -> int:
     """Run the task, write its result, tell the worker; then make the page, which nobody waits for."""
+    begun = time.time()
     output = Output(pipes.output, pipes.raw_read)
     output.install()
     connection = socket.socket(fileno=pipes.control)
@@ -89,6 +91,7 @@ def run_task(context: TaskContext, pipes: Pipes, asked: float) -> int:
     display = Display(output)
     task = Task(context, Path(context.path), output, masks, display, Widgets(context.parameters), channel, settings)
     signal.signal(signal.SIGTERM, lambda _number, _frame: guard.terminated(task))
+    task.seconds["process"] = round(begun - asked, 4)
     result = timed(task, asked)
     write_whole(Path(context.output) / RESULT_FILE, masks.apply(result.to_json()))
     output.drain()
@@ -152,7 +155,8 @@ def timed(task: Task, asked: float) -> TaskResult:
     begun = time.time()
     task.channel.tell("started")
     result = dispatch(task)
-    return replace(result, seconds={"start": round(begun - asked, 4), "run": round(time.time() - begun, 4)})
+    times = {"start": round(begun - asked, 4), "run": round(time.time() - begun, 4), **task.seconds}
+    return replace(result, seconds=times)
 
 
 def failed(task: Task, error: BaseException) -> TaskResult:
@@ -191,12 +195,15 @@ def prepare(task: Task) -> None:
         os.chdir(folder)
     wanted = [*context.options.get("site", ()), "" if context.kind == "wheel" else str(folder), context.root]
     sys.path[:0] = [entry for entry in dict.fromkeys(wanted) if entry and entry not in sys.path]
+    begun = time.time()
     if context.driver:
         task.spark = attach(context)
+    attached = time.time()
     if context.kind == "notebook":
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         task.shell = Shell(task.display, task.settings.home / "ipython")
     inject(task)
+    task.seconds.update(spark=round(attached - begun, 4), shell=round(time.time() - attached, 4))
 
 
 def local_file(context: TaskContext) -> Path:

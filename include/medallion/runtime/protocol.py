@@ -111,7 +111,8 @@ class TaskResult:
 
     :param exit_value: text given to `dbutils.notebook.exit`, or None.
     :param output: JSON-able result of kinds that have one (SQL rows).
-    :param seconds: where the time went: `start` (request to first line of user code), `run`.
+    :param seconds: where the time went: `start` (request to first line of user code), `run`; and parts of the start:
+        `process` (fork or fresh Python), `spark` (session), `shell` (IPython and the given names).
     """
 
     success: bool

@@ -38,6 +38,7 @@ class Task:
     :param file: the file that runs now; within `%run` the included notebook.
     :param including: the notebooks whose `%run` led to `file`, outermost first.
     :param injected: the names that Databricks puts into a notebook, by name.
+    :param seconds: where the time of the start went, by name.
     :param on_restart: called when Python restarts, to clear the user's variables.
     """
 
@@ -54,4 +55,5 @@ class Task:
     shell: Shell | None = None
     including: list[Path] = field(default_factory=list)
     injected: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     on_restart: Callable[[], None] | None = None
