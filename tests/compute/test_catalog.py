@@ -276,6 +276,15 @@ def test_external_tables_of_other_formats(spark: SparkProcess, lake: Lake, form:
     assert (lake.volumes / "c" / "s" / "v" / form / "p=2").is_dir()
 
 
+def test_files_that_another_session_adds_are_read_without_a_refresh(spark: SparkProcess, lake: Lake) -> None:
+    other = lake.spark()
+    spark.sql("CREATE TABLE c.s.t (id INT) USING parquet LOCATION '/Volumes/c/s/v/data'")
+    assert spark.sql("SELECT * FROM c.s.t") == []
+    other.sql("INSERT INTO c.s.t VALUES (1)")
+    assert spark.sql("SELECT * FROM c.s.t") == [(1,)]
+    other.end()
+
+
 def test_columns_of_files_are_found_and_options_kept(spark: SparkProcess, lake: Lake) -> None:
     folder = lake.volumes / "c" / "s" / "v"
     folder.mkdir(parents=True)
