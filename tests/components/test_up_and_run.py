@@ -115,7 +115,10 @@ def test_a_job_outside_the_jobs_folder_runs_though_its_name_is_taken(medallion: 
 
 
 def test_a_failed_run_has_status_1_and_shows_the_end_of_the_log(medallion: Any, tmp_path: Path) -> None:
-    failing = {"name": "wrong", "tasks": [condition("ask"), condition("bad", "{{tasks.ask.values.gone}}", "ask:true")]}
+    # Only numbers can be compared so, and the parameter's value is known in the run alone.
+    task = condition("bad", "{{job.parameters.x}}")
+    task["condition_task"]["op"] = "GREATER_THAN"
+    failing = {"name": "wrong", "parameters": [{"name": "x", "default": "gone"}], "tasks": [task]}
     (tmp_path / "wrong.json").write_text(json.dumps(failing))
     done = medallion("run", str(tmp_path / "wrong.json"))
     assert done.returncode == 1, done.stdout + done.stderr

@@ -27,6 +27,8 @@ VariableOption = Annotated[
     list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="Value of a bundle variable; may be repeated.")
 ]
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+SOURCE_WIDTH = 120
+"""Characters shown of a source line."""
 PLAIN_WIDTH = 160
 """Columns of a table when the output is no terminal: a file or a pipe has no width of its own."""
 
@@ -101,6 +103,10 @@ def source_lines(problem: Problem) -> list[str]:
         return []
     number = f"{problem.line:>5} | "
     start = problem.column - 1 if problem.column else len(text) - len(text.lstrip())
+    if len(text) > SOURCE_WIDTH:
+        # JSON on one line: only the part around the fault helps.
+        first = max(0, start - SOURCE_WIDTH // 2)
+        text, start = text[first : first + SOURCE_WIDTH], start - first
     # Tabs are kept in front of the caret so that it stands below its column whatever their width.
     gap = "".join("\t" if char == "\t" else " " for char in text[:start])
     return [number + text, " " * 5 + " | " + gap + "^"]
