@@ -58,7 +58,7 @@ class SettingsError(MedallionError):
     exit_code = 2
 
 
-class ReferenceFault(MedallionError):
+class ReferenceFault(MedallionError):  # noqa: N818  ReferenceError is a builtin of Python
     """A dynamic value reference names a member that does not exist or has no value yet."""
 
 

@@ -25,10 +25,14 @@ class TargetSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["local", "databricks"] = "local"
-    master: str = Field("local[*]", description="Spark master of the driver: local[*], spark://…, yarn, k8s://…")
-    memory: str = Field("2g", pattern=r"^[1-9][0-9]*[mg]$", description="heap of the driver JVM")
-    spark_conf: dict[str, str] = Field(default_factory=dict, description="Spark settings of every driver of this target")
-    connection: str | None = Field(None, description="Airflow connection id, for kind = databricks")
+    master: str = Field(
+        default="local[*]", description="Spark master of the driver: local[*], spark://…, yarn, k8s://…"
+    )
+    memory: str = Field(default="2g", pattern=r"^[1-9][0-9]*[mg]$", description="heap of the driver JVM")
+    spark_conf: dict[str, str] = Field(
+        default_factory=dict, description="Spark settings of every driver of this target"
+    )
+    connection: str | None = Field(default=None, description="Airflow connection id, for kind = databricks")
 
 
 class Settings(BaseModel):
@@ -37,13 +41,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     project: Path = Field(description="the folder that holds medallion.toml and jobs/")
-    home: Path = Field(Path(".medallion"), description="all state: Airflow's home, lake, volumes, logs, drivers, outputs")
+    home: Path = Field(
+        Path(".medallion"), description="all state: Airflow's home, lake, volumes, logs, drivers, outputs"
+    )
     jobs_folder: Path = Field(Path("jobs"), description="every job or bundle below this folder becomes a DAG")
     lake: Path = Field(Path("{home}/lake"), description="<lake>/<catalog>/<schema>/<table>, Delta tables")
     volumes: Path = Field(Path("{home}/volumes"), description="what /Volumes stands for")
     dbfs: Path = Field(Path("{home}/dbfs"), description="what dbfs:/ stands for")
     cache: Path = Field(Path("~/.cache/medallion"), description="downloads that projects share: JARs")
-    workspace: dict[str, Path] = Field(default_factory=dict, description="/Workspace/… prefixes and the folders they stand for")
+    workspace: dict[str, Path] = Field(default_factory=dict, description="/Workspace/… prefixes and their folders")
     clusters: dict[str, str] = Field(default_factory=dict, description="existing_cluster_id → target")
     warehouses: dict[str, str] = Field(default_factory=dict, description="warehouse_id → target")
     targets: dict[str, TargetSettings] = Field(default_factory=lambda: {"default": TargetSettings()})
@@ -70,7 +76,7 @@ class Settings(BaseModel):
 
 
 def find_project(environ: Mapping[str, str]) -> Path:
-    """The project folder: MEDALLION_PROJECT, else the nearest folder above with medallion.toml, else the working directory."""
+    """The project folder: MEDALLION_PROJECT, else the nearest above with medallion.toml, else the working directory."""
     if given := environ.get(PROJECT_VARIABLE):
         return Path(given).expanduser().absolute()
     here = Path.cwd()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from medallion.runs.writes import commit_metadata, commits_of_run, rows_by_task
 
 
@@ -31,7 +30,12 @@ def who(task_key: str, run_id: int = 7) -> str:
         pytest.param("WRITE", {"numOutputRows": "12", "numFiles": "1"}, 12, id="write"),
         pytest.param(
             "MERGE",
-            {"numTargetRowsInserted": "3", "numTargetRowsUpdated": "2", "numTargetRowsDeleted": "1", "numOutputRows": "50"},
+            {
+                "numTargetRowsInserted": "3",
+                "numTargetRowsUpdated": "2",
+                "numTargetRowsDeleted": "1",
+                "numOutputRows": "50",
+            },
             6,
             id="merge counts changed rows, not copied ones",
         ),

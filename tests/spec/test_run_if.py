@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-
 from medallion.spec.run_if import Outcome, Verdict, judge
 
 RULES = ["ALL_SUCCESS", "AT_LEAST_ONE_SUCCESS", "NONE_FAILED", "ALL_DONE", "AT_LEAST_ONE_FAILED", "ALL_FAILED"]
@@ -25,9 +24,7 @@ def stated(rule: str, parents: tuple[Outcome, ...]) -> str:
     """The rule in the pages' own order of words: letters s (good), f (bad), d (disabled)."""
     if set(parents) == {Outcome.EXCLUDED}:
         return "EXCLUDED"
-    letters = "".join(
-        {"SUCCESS": "s", "EXCLUDED": "s", "DISABLED": "d"}.get(parent.value, "f") for parent in parents
-    )
+    letters = "".join({"SUCCESS": "s", "EXCLUDED": "s", "DISABLED": "d"}.get(parent.value, "f") for parent in parents)
     runs = {
         "ALL_SUCCESS": letters.count("s") == len(letters),
         "AT_LEAST_ONE_SUCCESS": "s" in letters,

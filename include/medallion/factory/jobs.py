@@ -39,6 +39,11 @@ def sources(settings: Settings, environ: Mapping[str, str] = os.environ) -> tupl
     return (*discover(settings.jobs_folder), *extra)
 
 
+def belongs(settings: Settings, path: Path) -> bool:
+    """Whether a definition that the cache knows is one of this jobs folder, or added by the environment."""
+    return path.is_relative_to(settings.jobs_folder) or str(path) in os.environ.get(EXTRA_JOBS, "").split(os.pathsep)
+
+
 def build_dags(settings: Settings, only: str | None = None, paths: Iterable[Path] | None = None) -> dict[str, DAG]:
     """The DAGs by id.
 
@@ -75,7 +80,7 @@ def definitions_by_dag(
 ) -> tuple[dict[str, JobDefinition], list[Problem]]:
     """Checked definitions by DAG id; two jobs of one id are an error that names both files."""
     cache = JobCache(settings, naming.dag_id)
-    chosen = cache.find(only, paths) if only is not None else ()
+    chosen = tuple(path for path in cache.find(only, paths) if belongs(settings, path)) if only is not None else ()
     paths = chosen or (sources(settings) if paths is None else paths)
     found: dict[str, JobDefinition] = {}
     problems: list[Problem] = []

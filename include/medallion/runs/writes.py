@@ -88,13 +88,16 @@ def commits(log: Path, since: float) -> Iterator[tuple[dict[str, object], Commit
         who = metadata_of(info)
         if who is not None:
             operation = str(info.get("operation", ""))
-            yield who, Commit(
-                table=name,
-                version=int(place.stem),
-                operation=operation,
-                task_key=str(who.get("task_key", "")),
-                task_run_id=int(str(who.get("task_run_id", 0))),
-                rows=rows_of(operation, info.get("operationMetrics")),
+            yield (
+                who,
+                Commit(
+                    table=name,
+                    version=int(place.stem),
+                    operation=operation,
+                    task_key=str(who.get("task_key", "")),
+                    task_run_id=int(str(who.get("task_run_id", 0))),
+                    rows=rows_of(operation, info.get("operationMetrics")),
+                ),
             )
 
 

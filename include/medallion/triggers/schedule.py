@@ -28,7 +28,7 @@ def schedule_of(job: Job) -> Any:
     return None
 
 
-def trigger_of(trigger: Trigger) -> Any:  # noqa: ANN401
+def trigger_of(trigger: Trigger) -> Any:
     """The `trigger` block. Kinds that are not watched say so in the UI and start by hand."""
     if trigger.periodic is not None:
         return PeriodicTimetable(
