@@ -22,6 +22,8 @@ from medallion.runtime.launch import launch
 from medallion.runtime.protocol import Places, TaskContext
 from medallion.settings import Settings
 
+pytestmark = pytest.mark.slow  # each test starts a spare process or two: seconds of imports
+
 
 @pytest.fixture
 def home() -> Iterator[Path]:
