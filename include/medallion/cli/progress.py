@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,11 @@ def seconds_of(item: TaskReport | RunReport, now: float | None = None) -> str:
     return f"{max(end - item.start_time, 0) / 1000:.1f}"
 
 
-def table_of(told: RunReport) -> Table:
-    """The run as a table of its tasks."""
+def table_of(told: RunReport, rows: Mapping[str, int] | None = None) -> Table:
+    """The run as a table of its tasks.
+
+    :param rows: rows that each task wrote to Delta tables; no column when absent.
+    """
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -63,12 +67,17 @@ def table_of(told: RunReport) -> Table:
     table.add_column("state", min_width=15)
     table.add_column("attempts", justify="right")
     table.add_column("seconds", justify="right", min_width=7)
+    if rows is not None:
+        table.add_column("rows written", justify="right")
     for task in told.tasks:
         name = escape(task.task_key)
         if task.iterations:
             done = sum(item.state.ended for item in task.iterations)
             name += f" [dim]{done}/{len(task.iterations)}[/dim]"
-        table.add_row(name, coloured(word(task.state)), str(task.attempts or ""), seconds_of(task))
+        cells = [name, coloured(word(task.state)), str(task.attempts or ""), seconds_of(task)]
+        if rows is not None:
+            cells.append(f"{rows[task.task_key]:,}" if task.task_key in rows else "")
+        table.add_row(*cells)
     return table
 
 

@@ -131,10 +131,12 @@ def show_end(settings: Settings, chosen: Chosen, snapshot: Snapshot, *, verbose:
     from medallion.cli.progress import coloured, failure_text, seconds_of, table_of, word
     from medallion.components.places import places_of
     from medallion.runs.report import report
+    from medallion.runs.writes import commits_of_run, rows_by_task
 
     told = report(chosen.definition.job, snapshot)
     out = console()
-    out.print(table_of(told))
+    rows = rows_by_task(commits_of_run(settings.lake, told.run_id, snapshot.start or 0))
+    out.print(table_of(told, rows))
     lines = 100_000 if verbose else 15
     if text := failure_text(places_of(settings).task_logs, snapshot, lines=lines):
         out.print(text, markup=False, soft_wrap=True)
