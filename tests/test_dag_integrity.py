@@ -129,7 +129,7 @@ def test_trigger_rules(bag: Any, definitions: list[Any]) -> None:
     rules = {
         "ALL_SUCCESS": "none_failed_min_one_success",
         "NONE_FAILED": "none_failed_min_one_success",
-        "ALL_FAILED": "all_failed",
+        "ALL_FAILED": "all_done",
         "ALL_DONE": "all_done",
         "AT_LEAST_ONE_FAILED": "all_done",
         "AT_LEAST_ONE_SUCCESS": "one_success",
@@ -140,6 +140,8 @@ def test_trigger_rules(bag: Any, definitions: list[Any]) -> None:
             continue
         for task in job["tasks"]:
             expected = rules[task.get("run_if", "ALL_SUCCESS")] if task.get("depends_on") else "all_success"
+            if task.get("run_if") == "ALL_FAILED" and len(task["depends_on"]) == 1:
+                expected = "all_failed"
             assert dag.get_task(task["task_key"]).trigger_rule.value == expected, (job["name"], task["task_key"])
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from medallion.factory.bundle import write_dag_files
 from medallion.factory.jobs import BrokenJobsError, build_dags, collect
 from medallion.runs import ids

@@ -33,12 +33,13 @@ def stated(rule: str, parents: tuple[Outcome, ...]) -> str:
         "AT_LEAST_ONE_FAILED": "f" in letters,
         "ALL_FAILED": letters.count("f") == len(letters),
     }[rule]
+    off = {"ALL_SUCCESS": "d" in letters, "ALL_FAILED": "d" in letters, "ALL_DONE": False}
+    if off.get(rule, set(letters) == {"d"}):
+        return "DISABLED"
     if runs:
         return "RUN"
     if rule in {"AT_LEAST_ONE_FAILED", "ALL_FAILED"}:
-        return "DISABLED" if set(letters) == {"d"} else "EXCLUDED"
-    if "f" not in letters:
-        return "DISABLED"
+        return "EXCLUDED"
     bad = {parent.value for parent, letter in zip(parents, letters, strict=True) if letter == "f"}
     return "UPSTREAM_CANCELED" if bad <= {"CANCELED", "UPSTREAM_CANCELED"} else "UPSTREAM_FAILED"
 

@@ -3,32 +3,37 @@
 `run_if` and Airflow's trigger rules (measured table in docs/semantics.md):
 
 - ALL_SUCCESS, NONE_FAILED: `none_failed_min_one_success`. Airflow's `all_success` would skip beside an excluded parent.
-- ALL_FAILED: `all_failed`.
-- ALL_DONE, AT_LEAST_ONE_FAILED: `all_done`, and the task judges its parents when it starts; an unmet rule skips it.
+- ALL_DONE, AT_LEAST_ONE_FAILED, ALL_FAILED: `all_done`, and the task judges its parents when it starts; an unmet rule
+  skips it. Behind one parent ALL_FAILED is Airflow's `all_failed`.
 - AT_LEAST_ONE_SUCCESS: an unmet rule means UPSTREAM_FAILED, which a task cannot give itself, and `one_success` would not
-  wait for all parents. So two tasks stand in front: one judges, one inherits a failure. See `wire_gate`.
+  wait for all parents. So a gate stands in front: it waits for all parents and judges. It fails for UPSTREAM_FAILED.
+- ALL_SUCCESS and NONE_FAILED have a gate too where Airflow's rule is not theirs: see `needs_gate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 
 from medallion.factory import naming
+from medallion.factory.operators.base import rule_of
 from medallion.factory.operators.cluster import StartCluster, StopCluster
 from medallion.factory.operators.condition import ConditionOperator
 from medallion.factory.operators.disabled import DisabledOperator
-from medallion.factory.operators.for_each import ForEachInputs
+from medallion.factory.operators.for_each import ForEachInputs, ForEachResult
 from medallion.factory.operators.gate import RunIfGate
 from medallion.factory.operators.process import ProcessOperator
 from medallion.factory.operators.run_job import RunJobOperator
 from medallion.factory.operators.unsupported import UnsupportedOperator
 from medallion.factory.retry import LakeflowRetryPolicy, retries
+from medallion.factory.waiting import must_wait
 from medallion.spec.disabled import disabled_tasks
+from medallion.spec.only import parents_of
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -59,92 +64,163 @@ OPERATORS: Mapping[str, type[LakeflowOperator]] = {
 TRIGGER_RULES = {
     "ALL_SUCCESS": "none_failed_min_one_success",
     "NONE_FAILED": "none_failed_min_one_success",
-    "ALL_FAILED": "all_failed",
+    "ALL_FAILED": "all_done",
     "ALL_DONE": "all_done",
     "AT_LEAST_ONE_FAILED": "all_done",
     "AT_LEAST_ONE_SUCCESS": "one_success",
 }
-JUDGED = frozenset({"ALL_DONE", "AT_LEAST_ONE_FAILED"})
+JUDGED = frozenset({"ALL_DONE", "AT_LEAST_ONE_FAILED", "ALL_FAILED"})
+"""Rules whose unmet verdict is EXCLUDED, which a task can give itself."""
 NO_RETRIES = frozenset({"condition_task"})
 """Kinds without compute, retries and time-outs (Jobs API, `condition_task`)."""
 
 
+def distinct_parents(task: Task) -> list[str]:
+    """Keys of the task's parents; one that is named for both outcomes counts once."""
+    return list(dict.fromkeys(edge.task_key for edge in task.depends_on or ()))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job as its DAG will have it.
+
+    :param digest: digest of the job, see `LakeflowOperator`.
+    """
+
+    definition: JobDefinition
+    digest: str
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, definition: JobDefinition, digest: str) -> Plan:
+        """The plan of a definition."""
+        tasks = {task.task_key: task for task in definition.job.tasks or ()}
+        return cls(definition, digest, tasks, disabled_tasks(definition.job))
+
+    @cached_property
+    def gated(self) -> frozenset[str]:
+        """Keys of the tasks behind a gate."""
+        gated = {key for key, task in self.tasks.items() if self.needs_gate(task)}
+        hasty = {
+            key
+            for key, task in self.tasks.items()
+            if rule_of(task) not in JUDGED and len(distinct_parents(task)) > 1 and not {key} & (gated | self.off)
+        }
+        rules = {key: rule_of(task) for key, task in self.tasks.items()}
+        return frozenset(gated) | must_wait(parents_of(self.definition.job), rules, hasty)
+
+    def needs_gate(self, task: Task) -> bool:
+        """Whether no trigger rule states the task's `run_if` over its parents, and the task cannot judge for itself."""
+        parents = distinct_parents(task)
+        if task.task_key in self.off or rule_of(task) in JUDGED or not parents:
+            return False
+        if any(key in self.off for key in parents):
+            return True  # Airflow's skipped says EXCLUDED as well as DISABLED
+        if len(parents) == 1:
+            return False
+        # An untaken outcome excludes the task; Airflow's rule would look at the other parents.
+        return rule_of(task) == "AT_LEAST_ONE_SUCCESS" or any(edge.outcome for edge in task.depends_on or ())
+
+    def entry_id(self, key: str) -> str:
+        """Task id of what a task's parents lead to."""
+        if key in self.gated:
+            return naming.run_if_gate(key)
+        looped = self.tasks[key].kind == "for_each_task" and key not in self.off
+        return naming.for_each_inputs(key) if looped else key
+
+    def branches(self, key: str) -> dict[str, list[str]]:
+        """Task ids that a condition task excludes itself: those behind one outcome of it and behind nothing else."""
+        edges: dict[str, list[str]] = {"true": [], "false": []}
+        for task in self.tasks.values():
+            if distinct_parents(task) == [key]:
+                for edge in task.depends_on or ():
+                    if edge.outcome is not None:
+                        edges[str(edge.outcome)].append(self.entry_id(task.task_key))
+        return edges
+
+
 def wire(definition: JobDefinition, digest: str) -> None:
     """Add the job's tasks to the DAG that is open in a `with`."""
-    tasks = tuple(definition.job.tasks or ())
-    off = disabled_tasks(definition.job)
-    nodes = {task.task_key: node_for(definition, task, digest, off) for task in tasks}
-    for task in tasks:
-        wire_parents(definition, task, nodes, digest, off)
-    wire_clusters(definition.job, nodes, digest, off)
+    plan = Plan.of(definition, digest)
+    nodes = {key: node_for(plan, task) for key, task in plan.tasks.items()}
+    for key, task in plan.tasks.items():
+        wire_parents(plan, task, [nodes[parent].end for parent in distinct_parents(task)], nodes[key].entry)
+    wire_clusters(definition.job, nodes, digest, plan.off)
 
 
-def node_for(definition: JobDefinition, task: Task, digest: str, off: frozenset[str]) -> Node:
+def node_for(plan: Plan, task: Task) -> Node:
     """The tasks of Airflow that stand for one task of the job."""
-    if task.kind == "for_each_task" and task.task_key not in off:
-        return for_each_node(definition, task, digest)
-    operator = operator_for(definition, task, digest, off)
+    if task.kind == "for_each_task" and task.task_key not in plan.off:
+        return for_each_node(plan, task)
+    operator = operator_for(plan, task)
     return Node(operator, operator)
 
 
-def for_each_node(definition: JobDefinition, task: Task, digest: str) -> Node:
-    """A for-each task: one that works out the inputs, the mapped iterations, and one that stands for the whole.
+def for_each_node(plan: Plan, task: Task) -> Node:
+    """A for-each task: one that works out the inputs, the mapped iterations, one that looks at how they ended, and one
+    that stands for the whole.
 
     The last takes no process. Its children's rules see one task, whatever the number of iterations: it succeeds when all
-    iterations did, and is upstream_failed when one failed.
+    iterations did, and is upstream_failed when one failed. It waits for all of them; behind the iterations themselves
+    Airflow would end it at the first failure.
     """
     nested = task.payload.task
-    inputs = ForEachInputs(
-        **entry_arguments(definition, task, digest) | {"task_id": naming.for_each_inputs(task.task_key)}
-    )
+    common: dict[str, Any] = {"definition": plan.definition, "task": task, "digest": plan.digest}
+    inputs = ForEachInputs(**entry_arguments(plan, task) | {"task_id": naming.for_each_inputs(task.task_key)})
     iterations = (
         OPERATORS.get(nested.kind, UnsupportedOperator)
         .partial(
+            **common | {"task": nested},
             task_id=naming.for_each_iterations(task.task_key),
-            definition=definition,
-            task=nested,
             within=task.task_key,
-            digest=digest,
             max_active_tis_per_dagrun=task.payload.concurrency or 1,
             map_index_template="{{ iteration_label }}",
             **limits(nested),
         )
         .expand(iteration=inputs.output)
     )
+    result = ForEachResult(**common, task_id=naming.for_each_result(task.task_key), trigger_rule="all_done")
     whole = EmptyOperator(task_id=task.task_key, trigger_rule="none_failed_min_one_success", doc_md=task.description)
-    iterations >> whole
+    iterations >> result
+    [inputs, result] >> whole
     return Node(inputs, whole)
 
 
-def operator_for(definition: JobDefinition, task: Task, digest: str, off: frozenset[str]) -> LakeflowOperator:
+def operator_for(plan: Plan, task: Task) -> LakeflowOperator:
     """The operator of one task, without edges."""
-    arguments = entry_arguments(definition, task, digest)
-    if task.task_key in off:
+    arguments = entry_arguments(plan, task)
+    if task.task_key in plan.off:
         return DisabledOperator(**{**arguments, "trigger_rule": "all_done", "judged": False})
-    if task.kind not in NO_RETRIES:
-        arguments |= limits(task)
+    arguments |= limits(task)
     if task.kind == "condition_task":
-        arguments["edges"] = branches(definition.job, task.task_key, off)
+        arguments["edges"] = plan.branches(task.task_key)
     return OPERATORS.get(task.kind, UnsupportedOperator)(**arguments)
 
 
-def entry_arguments(definition: JobDefinition, task: Task, digest: str) -> dict[str, Any]:
+def entry_arguments(plan: Plan, task: Task) -> dict[str, Any]:
     """Arguments of the operator that the task's parents lead to."""
-    run_if = str(task.run_if or "ALL_SUCCESS")
-    parents = task.depends_on or ()
+    parents = distinct_parents(task)
+    run_if = rule_of(task)
+    judged = bool(parents) and run_if in JUDGED
+    rule = TRIGGER_RULES[run_if]
+    if run_if == "ALL_FAILED" and len(parents) == 1 and not any(edge.outcome for edge in task.depends_on or ()):
+        judged, rule = False, "all_failed"
     return {
         "task_id": task.task_key,
-        "definition": definition,
+        "definition": plan.definition,
         "task": task,
-        "digest": digest,
-        "trigger_rule": TRIGGER_RULES[run_if] if parents else "all_success",
-        "judged": bool(parents) and run_if in JUDGED,
+        "digest": plan.digest,
+        "trigger_rule": rule if parents else "all_success",
+        "judged": judged,
         "doc_md": task.description,
     }
 
 
 def limits(task: Task) -> dict[str, Any]:
     """Retries and time-out of a task as Airflow's arguments. 0 and absent mean no time-out."""
+    if task.kind in NO_RETRIES:
+        return {}
     interval = timedelta(milliseconds=task.min_retry_interval_millis or 0)
     seconds = task.timeout_seconds or 0
     return {
@@ -155,72 +231,20 @@ def limits(task: Task) -> dict[str, Any]:
     }
 
 
-def needs_gate(task: Task, off: frozenset[str]) -> bool:
-    """Whether no trigger rule states the task's `run_if` over its parents."""
-    run_if = str(task.run_if or "ALL_SUCCESS")
-    parents = [edge.task_key for edge in task.depends_on or ()]
-    if task.task_key in off or not parents:
-        return False
-    return (run_if == "AT_LEAST_ONE_SUCCESS" and len(parents) > 1) or (
-        run_if in ("AT_LEAST_ONE_SUCCESS", "NONE_FAILED") and any(key in off for key in parents)
-    )
-
-
-def wire_parents(
-    definition: JobDefinition, task: Task, nodes: Mapping[str, Node], digest: str, off: frozenset[str]
-) -> None:
+def wire_parents(plan: Plan, task: Task, parents: list[Any], child: LakeflowOperator) -> None:
     """Edges from a task's parents, through its gate where it has one."""
-    parents = [nodes[edge.task_key].end for edge in task.depends_on or ()]
-    child = nodes[task.task_key].entry
-    if needs_gate(task, off):
-        wire_gate(definition, task, child, parents, digest)
-        return
+    if task.task_key in plan.gated:
+        gate = RunIfGate(
+            task_id=naming.run_if_gate(task.task_key),
+            definition=plan.definition,
+            task=task,
+            digest=plan.digest,
+            trigger_rule="all_done",
+        )
+        gate >> child
+        child = gate
     for parent in parents:
         parent >> child
-
-
-def wire_gate(definition: JobDefinition, task: Task, child: LakeflowOperator, parents: list[Any], digest: str) -> None:
-    """Two tasks in front of `child`, which runs by `one_success` over them.
-
-    The gate waits for all parents and succeeds when the rule is met, else it is skipped. The other one takes no process:
-    it ends upstream_failed when a parent failed, so an unmet rule makes the child upstream_failed, and skipped when all
-    parents were excluded, so the child is skipped then.
-    """
-    gate = RunIfGate(
-        task_id=naming.run_if_gate(task.task_key),
-        definition=definition,
-        task=task,
-        digest=digest,
-        trigger_rule="all_done",
-    )
-    inherited = EmptyOperator(
-        task_id=naming.none_failed_gate(task.task_key), trigger_rule="none_failed_min_one_success"
-    )
-    child.trigger_rule = "one_success"  # type: ignore[assignment]  # Airflow converts the text
-    for parent in parents:
-        parent >> [gate, inherited]
-    [gate, inherited] >> child
-
-
-def branches(job: Job, task_key: str, off: frozenset[str]) -> dict[str, list[str]]:
-    """Task ids directly behind each outcome of a condition task, gates among them."""
-    edges: dict[str, list[str]] = {"true": [], "false": []}
-    for task in job.tasks or ():
-        for edge in task.depends_on or ():
-            if edge.task_key != task_key or edge.outcome is None:
-                continue
-            gated = needs_gate(task, off)
-            names = [naming.run_if_gate(task.task_key), naming.none_failed_gate(task.task_key)]
-            if not gated:
-                names = [entry_id(task, off)]
-            edges[str(edge.outcome)].extend(names)
-    return edges
-
-
-def entry_id(task: Task, off: frozenset[str]) -> str:
-    """Task id of the node's entry."""
-    looped = task.kind == "for_each_task" and task.task_key not in off
-    return naming.for_each_inputs(task.task_key) if looped else task.task_key
 
 
 def cluster_of(task: Task) -> str | None:

@@ -53,11 +53,6 @@ def run_if_gate(task_key: str) -> str:
     return f"{task_key}.run_if"
 
 
-def none_failed_gate(task_key: str) -> str:
-    """Task id of the empty task beside the `run_if` gate; see `graph`."""
-    return f"{task_key}.none_failed"
-
-
 def for_each_inputs(task_key: str) -> str:
     """Task id of the task that works out the inputs of a for-each task."""
     return f"{task_key}.inputs"
@@ -66,6 +61,11 @@ def for_each_inputs(task_key: str) -> str:
 def for_each_iterations(task_key: str) -> str:
     """Task id of the mapped task that holds the iterations of a for-each task."""
     return f"{task_key}.iteration"
+
+
+def for_each_result(task_key: str) -> str:
+    """Task id of the task that looks at how the iterations of a for-each task ended."""
+    return f"{task_key}.result"
 
 
 def is_internal(task_id: str) -> bool:

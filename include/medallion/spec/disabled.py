@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medallion.spec.run_if import blocked
+
 if TYPE_CHECKING:
     from medallion.spec.job import Job
-
-BLOCKED_BY_ANY = frozenset({"ALL_SUCCESS", "ALL_FAILED"})
-"""Rules that one disabled parent makes impossible. The others need all parents disabled, ALL_DONE runs all the same."""
 
 
 def disabled_tasks(job: Job) -> frozenset[str]:
@@ -26,10 +25,7 @@ def disabled_tasks(job: Job) -> frozenset[str]:
         for key, task in tasks.items():
             parents = [edge.task_key for edge in task.depends_on or ()]
             run_if = str(task.run_if or "ALL_SUCCESS")
-            off = [parent in found for parent in parents]
-            if key in found or not parents or run_if == "ALL_DONE":
-                continue
-            if any(off) if run_if in BLOCKED_BY_ANY else all(off):
+            if key not in found and blocked(run_if, [parent in found for parent in parents]):
                 more.add(key)
         if not more:
             return frozenset(found)

@@ -6,7 +6,7 @@ docs/semantics.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 
@@ -37,6 +37,18 @@ FAILURES = frozenset(
     {Outcome.FAILED, Outcome.TIMEDOUT, Outcome.CANCELED, Outcome.UPSTREAM_FAILED, Outcome.UPSTREAM_CANCELED}
 )
 CANCELS = frozenset({Outcome.CANCELED, Outcome.UPSTREAM_CANCELED})
+BLOCKED_BY_ANY = frozenset({"ALL_SUCCESS", "ALL_FAILED"})
+"""Rules that one disabled parent makes impossible. The others need all parents disabled; ALL_DONE runs all the same."""
+
+
+def blocked(run_if: str, disabled: Sequence[bool]) -> bool:
+    """Whether disabled parents alone keep the task from running (Databricks page "Disable tasks").
+
+    :param disabled: for each parent, whether it is disabled.
+    """
+    if run_if == "ALL_DONE" or not disabled:
+        return False
+    return any(disabled) if run_if in BLOCKED_BY_ANY else all(disabled)
 
 
 def judge(run_if: str, parents: Iterable[Outcome]) -> Verdict:
@@ -45,19 +57,22 @@ def judge(run_if: str, parents: Iterable[Outcome]) -> Verdict:
     - No parents: it runs.
     - All parents EXCLUDED: EXCLUDED, whatever the rule.
     - An EXCLUDED parent counts as a success, an UPSTREAM_* one as a failure, a DISABLED one as neither.
+    - A rule that disabled parents alone make impossible gives DISABLED, however the others ended: it is known when the
+      run is made (see `disabled.disabled_tasks`).
     - Failure handlers (AT_LEAST_ONE_FAILED, ALL_FAILED) that are unmet become EXCLUDED, the others UPSTREAM_FAILED, or
-      UPSTREAM_CANCELED where every failure was a cancel; DISABLED where only disabled parents stand in the way.
+      UPSTREAM_CANCELED where every failure was a cancel.
     """
     ended = list(parents)
     if not ended:
         return Verdict.RUN
     if all(parent is Outcome.EXCLUDED for parent in ended):
         return Verdict.EXCLUDED
+    if blocked(run_if, [parent is Outcome.DISABLED for parent in ended]):
+        return Verdict.DISABLED
     failed = [parent for parent in ended if parent in FAILURES]
     good = [parent for parent in ended if parent in (Outcome.SUCCESS, Outcome.EXCLUDED)]
-    disabled = len(ended) - len(failed) - len(good)
     met = {
-        "ALL_SUCCESS": not failed and not disabled,
+        "ALL_SUCCESS": not failed,
         "AT_LEAST_ONE_SUCCESS": bool(good),
         "NONE_FAILED": not failed and bool(good),
         "ALL_DONE": True,
@@ -67,7 +82,5 @@ def judge(run_if: str, parents: Iterable[Outcome]) -> Verdict:
     if met:
         return Verdict.RUN
     if run_if in ("AT_LEAST_ONE_FAILED", "ALL_FAILED"):
-        return Verdict.DISABLED if disabled == len(ended) else Verdict.EXCLUDED
-    if not failed:
-        return Verdict.DISABLED
+        return Verdict.EXCLUDED
     return Verdict.UPSTREAM_CANCELED if all(parent in CANCELS for parent in failed) else Verdict.UPSTREAM_FAILED

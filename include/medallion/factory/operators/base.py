@@ -45,7 +45,7 @@ class LakeflowOperator(BaseOperator):
         makes a new DAG version. References such as `{{job.id}}` are never template fields: Jinja would try them.
     :param judged: whether the task looks at its parents itself, because no trigger rule states its `run_if`.
     :param within: key of the for-each task whose iteration this is.
-    :param iteration: `{"input": …}` in an iteration; `{"nothing": true}` in the one of a loop without inputs.
+    :param iteration: `{"input": …}` in an iteration.
     """
 
     template_fields = ("digest",)
@@ -90,11 +90,8 @@ class LakeflowOperator(BaseOperator):
         attempt = self.attempt(context)
         if not self.is_asked_for(attempt):
             show(f"Task {self.task.task_key} is not among the tasks of this partial run")
-            return None
+            return self.left_out()
         if self.iteration is not None:
-            if "nothing" in self.iteration:
-                show("No inputs: nothing to do")
-                return None
             context["iteration_label"] = label_of(self.iteration["input"])  # type: ignore[typeddict-unknown-key]
         self.leave_when_unmet(context)
         try:
@@ -102,6 +99,10 @@ class LakeflowOperator(BaseOperator):
         except MedallionError as error:
             show(f"{type(error).__name__}: {error}")
             raise AttemptFailed(str(error)) from None
+
+    def left_out(self) -> Any:
+        """The return value in a partial run without this task."""
+        return None
 
     def is_asked_for(self, attempt: Attempt) -> bool:
         """Whether the run's `only` list has this task. A task that is left out counts as done for its children."""
@@ -135,17 +136,46 @@ def show(text: str) -> None:
     print(text, flush=True)  # noqa: T201  the task's standard output is the log
 
 
+def states_of(context: Context, task_ids: list[str]) -> Mapping[str, Any]:
+    """Airflow's states of tasks of this run, by task id."""
+    instance = context["ti"]
+    found: Mapping[str, Mapping[str, Any]] = instance.get_task_states(
+        dag_id=instance.dag_id, run_ids=[instance.run_id], task_ids=task_ids
+    )
+    return found.get(instance.run_id, {})
+
+
 def verdict(definition: JobDefinition, task: Task, context: Context) -> Verdict:
-    """The verdict of the task's `run_if` over its parents' states in this run."""
-    parents = [edge.task_key for edge in task.depends_on or ()]
+    """The verdict of the task's `run_if` over its parents' states in this run.
+
+    In a partial run only the parents that are part of it count. An outcome that its condition did not give excludes the
+    task, whatever the rule and the other parents; so does a condition that was excluded itself.
+    """
+    chosen = selected(parents_of(definition.job), dict(context["dag_run"].conf or {}).get("only") or ())
+    edges = [edge for edge in task.depends_on or () if edge.task_key in chosen]
+    parents = list(dict.fromkeys(edge.task_key for edge in edges))
     if not parents:
         return Verdict.RUN
-    instance = context["ti"]
-    states: Mapping[str, Any] = instance.get_task_states(
-        dag_id=instance.dag_id, run_ids=[instance.run_id], task_ids=parents
-    )[instance.run_id]
+    states = states_of(context, parents)
     disabled = disabled_tasks(definition.job)
-    return judge(task.run_if or "ALL_SUCCESS", [outcome(key, states, disabled) for key in parents])
+    outcomes = {key: outcome(key, states, disabled) for key in parents}
+    for key in parents:
+        wanted = {str(edge.outcome) for edge in edges if edge.task_key == key and edge.outcome is not None}
+        if wanted and not is_taken(key, outcomes[key], wanted, context):
+            return Verdict.EXCLUDED
+    return judge(rule_of(task), outcomes.values())
+
+
+def rule_of(task: Task) -> str:
+    """The task's `run_if`, the default where it has none."""
+    return str(task.run_if or "ALL_SUCCESS")
+
+
+def is_taken(key: str, ended: Outcome, wanted: set[str], context: Context) -> bool:
+    """Whether a condition task gave one of the outcomes. One that failed or is disabled gave none; then `run_if` decides."""
+    if ended is Outcome.SUCCESS:
+        return context["ti"].xcom_pull(task_ids=key, key="outcome", map_indexes=-1) in wanted
+    return ended is not Outcome.EXCLUDED
 
 
 def outcome(task_key: str, states: Mapping[str, Any], disabled: frozenset[str]) -> Outcome:

@@ -10,7 +10,7 @@ from airflow.sdk import SkipMixin
 from airflow.sdk.exceptions import AirflowFailException
 
 from medallion.errors import MedallionError
-from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.operators.base import LakeflowOperator, show
 from medallion.factory.scope import AttemptScope
 from medallion.spec.references import resolve_task
 
@@ -48,16 +48,17 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 class ConditionOperator(LakeflowOperator, SkipMixin):
     """Compares two operands and leaves the tasks behind the other outcome out.
 
-    :param edges: task ids directly behind each outcome, `{"true": [...], "false": [...]}`.
+    :param edges: task ids behind one outcome and nothing else, `{"true": [...], "false": [...]}`. Tasks with other parents
+        too judge for themselves, when all of them have ended.
     """
 
     ui_color = "#fff8e1"
     inherits_from_skipmixin = True
     """Without it Airflow runs an excluded task after a clear, though its edge was not taken."""
 
-    def __init__(self, *, edges: dict[str, list[str]], **arguments: Any) -> None:
+    def __init__(self, *, edges: dict[str, list[str]] | None = None, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.edges = edges
+        self.edges = edges or {}
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> str:
         """Decide; the outcome is `true` or `false`."""
@@ -69,12 +70,13 @@ class ConditionOperator(LakeflowOperator, SkipMixin):
             outcome = "true" if OPERATORS[operator](left, right) else "false"
         except MedallionError as error:
             raise AirflowFailException(f"task {self.task.task_key}: {error}") from None
-        self.log.info("%r %s %r is %s", left, operator, right, outcome)
+        show(f"{left!r} {operator} {right!r}: {outcome}")
         # skip() ends the task by an exception, so what is kept is pushed before it.
         for key, value in (("outcome", outcome), ("left", left), ("right", right), ("return_value", outcome)):
             instance.xcom_push(key=key, value=value)
         other = "false" if outcome == "true" else "true"
-        excluded = [key for key in self.edges[other] if key not in self.edges[outcome]]
+        taken = self.edges.get(outcome, ())
+        excluded = [key for key in self.edges.get(other, ()) if key not in taken]
         if excluded:
             self.skip(instance, [self.dag.get_task(key) for key in excluded])
         return outcome

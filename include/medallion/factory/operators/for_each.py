@@ -1,12 +1,15 @@
-"""For-each tasks: work out the inputs. The iterations are mapped tasks. Executed in the Airflow task process."""
+"""For-each tasks: the inputs and the result. The iterations are mapped tasks. Executed in the Airflow task process."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from medallion.errors import MedallionError
-from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory import naming
+from medallion.factory.operators.base import LakeflowOperator, show, states_of
 from medallion.factory.scope import AttemptScope
 from medallion.spec.references import resolve
 
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 48 * 1024
 """The largest `inputs` (Databricks page "For each task": what a task value may hold)."""
 MAX_ITERATIONS = 5000
-NOTHING = {"nothing": True}
-"""The one iteration of a loop without inputs. It does nothing, so that the task succeeds and is not skipped."""
+NAMED = 10
+"""Failed iterations that the log names."""
 
 
 class ForEachInputs(LakeflowOperator):
@@ -32,8 +35,34 @@ class ForEachInputs(LakeflowOperator):
         """The iterations: `{"input": element}` each."""
         text = resolve(self.task.payload.inputs, AttemptScope(context, self, attempt, settings))
         elements = read_inputs(self.task.task_key, text)
-        self.log.info("%d iterations, %d at a time", len(elements), self.task.payload.concurrency or 1)
-        return [{"input": element} for element in elements] or [NOTHING]
+        show(f"{len(elements)} iterations, {self.task.payload.concurrency or 1} at a time")
+        return [{"input": element} for element in elements]
+
+    def left_out(self) -> list[dict[str, Any]]:
+        """No iterations in a partial run without this task."""
+        return []
+
+
+class ForEachResult(LakeflowOperator):
+    """Ends when all iterations have. It fails when one failed."""
+
+    ui_color = "#f3e8fd"
+
+    def work(self, context: Context, attempt: Attempt, settings: Settings) -> None:
+        """Look at the states. Nothing of it is said of a for-each task that did not run."""
+        key = self.task.task_key
+        inputs, iterations = naming.for_each_inputs(key), naming.for_each_iterations(key)
+        if states_of(context, [inputs]).get(inputs) != "success":
+            raise AirflowSkipException(f"task {key} did not run")
+        # Airflow names mapped tasks <task id>_<index>, and one that was never mapped by its task id.
+        states = {name: str(state) for name, state in states_of(context, [iterations]).items() if name != iterations}
+        failed = [int(name.removeprefix(f"{iterations}_")) for name, state in states.items() if state != "success"]
+        show(f"{len(states)} iterations, {len(failed)} failed")
+        if failed:
+            named = ", ".join(map(str, sorted(failed)[:NAMED])) + (", …" if len(failed) > NAMED else "")
+            raise MedallionError(
+                f"task {key}: {len(failed)} of {len(states)} iterations failed", hint=f"numbers {named}"
+            )
 
 
 def read_inputs(task_key: str, text: str) -> list[Any]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from medallion.factory.operators.base import LakeflowOperator, verdict
+from medallion.factory.operators.base import LakeflowOperator, show, verdict
+from medallion.factory.retry import AttemptFailed
 from medallion.spec.run_if import Verdict
 
 if TYPE_CHECKING:
@@ -17,13 +18,22 @@ if TYPE_CHECKING:
 
 
 class RunIfGate(LakeflowOperator):
-    """Succeeds when the task may run, is skipped when not. See `graph.wire_gate` for the two together."""
+    """Succeeds when the task may run, is skipped when it is EXCLUDED, fails when it is UPSTREAM_FAILED.
+
+    The task behind it has no other parent, so Airflow gives it the very state. A repair that clears what failed clears
+    the gate too, and it judges anew.
+    """
 
     ui_color = "#f5f5f5"
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> None:
         """Judge the parents."""
         found = verdict(self.definition, self.task, context)
-        self.log.info("run_if %s of task %s: %s", self.task.run_if, self.task.task_key, found)
-        if found is not Verdict.RUN:
-            raise AirflowSkipException(f"task {self.task.task_key} will be {found}")
+        if found is Verdict.RUN:
+            show(f"run_if {self.task.run_if or 'ALL_SUCCESS'}: met")
+            return
+        told = f"run_if {self.task.run_if or 'ALL_SUCCESS'}: not met, so task {self.task.task_key} is {found}"
+        show(told)
+        if found in (Verdict.UPSTREAM_FAILED, Verdict.UPSTREAM_CANCELED):
+            raise AttemptFailed(told)
+        raise AirflowSkipException(told)
