@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from airflow.sdk import get_parsing_context
+
 from medallion.factory.dagfile import load_into
 
 load_into(globals(), project=Path(__file__).parent.parent, only=get_parsing_context().dag_id)

@@ -4,6 +4,7 @@ Airflow keeps what a plugin imports in memory and its workers inherit it, so thi
 """
 
 from airflow.plugins_manager import AirflowPlugin
+
 from medallion.runs import listener
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
 

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
+
 from medallion.spec.job import TASK_KINDS, Job, Task
 from medallion.spec.model import Model
 from medallion.spec.shape import shape_of

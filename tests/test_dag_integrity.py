@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from medallion.factory import naming
 from medallion.settings import Settings
 from medallion.spec.loading import discover, load
@@ -40,6 +41,7 @@ def definitions(settings: Settings) -> list[Any]:
 def bag(settings: Settings, airflow_database: None) -> Any:
     """The DAGs as Airflow itself reads them, from the DAG files that the bundle writes."""
     from airflow.dag_processing.dagbag import DagBag
+
     from medallion.factory.bundle import write_dag_files
 
     folder = settings.home / "dags"

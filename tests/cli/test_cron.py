@@ -10,10 +10,11 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
+
 from medallion.cli.cron import TimeError, app, instant
 from medallion.cli.cron_batch import answer, answer_all
 from medallion.spec.quartz import QuartzError
-from typer.testing import CliRunner
 
 
 def run(*arguments: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from medallion.cli import app, main
 
 CONDITION = {"op": "EQUAL_TO", "left": "1", "right": "1"}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from medallion.components.configuration import Endpoint, environment, render, write_configuration
 from medallion.components.places import HomeError, places_of, shipped
 from medallion.components.ports import free_port, holder, is_free

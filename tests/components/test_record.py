@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from medallion.components.record import OWNER, Identity, Record
 from medallion.components.sweep import end, end_everything, end_groups
 from medallion.settings import Settings

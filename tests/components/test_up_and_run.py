@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from medallion.components.ports import free_port
 from medallion.components.record import Record
 from medallion.components.sweep import end_everything, marked

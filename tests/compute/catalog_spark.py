@@ -132,8 +132,9 @@ def read(stream: IO[bytes]) -> bytes:
 
 def serve(connection_file: Path) -> None:
     """In the process: attach, then do what is sent until the input closes."""
-    from medallion.compute.session import attach
     from pyspark import cloudpickle
+
+    from medallion.compute.session import attach
 
     answers = open(1, "wb", closefd=False)  # noqa: SIM115
     spark = attach(connection_file, tag=f"catalog-{id(connection_file)}")

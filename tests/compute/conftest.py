@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from medallion.compute.driver import DriverSpec
 from medallion.compute.pool import DriverPool
 from medallion.settings import Settings

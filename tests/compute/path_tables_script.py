@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd  # imported before, as in a task that was forked from a spare process
+
 from medallion.compute.paths import install
 from medallion.runtime.protocol import Places
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from compute.catalog_spark import Lake, SparkFailure, SparkProcess, open_lake
+
 from medallion.compute.catalog import JAR, catalog_conf
 
 pytestmark = pytest.mark.spark

@@ -9,6 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from medallion.compute import jars
 from medallion.compute.jars import PINNED, Jar, default_repository, fetch_jars, jars_folder, missing_jars, verify_jars
 from medallion.errors import TargetError

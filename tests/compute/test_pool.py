@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from medallion.compute.connection import Connection
 from medallion.compute.driver import DriverSpec
 from medallion.compute.pool import DriverPool

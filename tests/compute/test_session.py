@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from medallion.compute.connection import Connection
 from medallion.compute.pool import DriverPool
 

@@ -16,7 +16,7 @@ from medallion.components.database import ensure_database
 from medallion.components.local_run import snapshot_of
 from medallion.components.run_process import BUNDLE
 from medallion.factory import naming
-from medallion.factory.attempt import run_folder, safe
+from medallion.runs.records import run_folder, safe
 from medallion.runs.report import RunReport, Snapshot, report
 from medallion.settings import Settings
 from medallion.spec.loading import load
@@ -25,10 +25,12 @@ PROJECT = Path(__file__).parents[2]
 PARALLELISM = 4
 
 STUB = '''\
-"""stub.py WORD…: ok; fail; fail_first N COUNT (fails while COUNT <= N); sleep S; print WORD…"""
+"""stub.py WORD…: ok; fail; fail_first N COUNT (fails while COUNT <= N); slow_fail (2 s later); sleep S; print WORD…"""
 import sys, time
 word, *rest = sys.argv[1:]
-if word == "fail" or (word == "fail_first" and int(rest[1]) <= int(rest[0])):
+if word == "slow_fail":
+    time.sleep(2)
+if word == "fail" or (word in ("fail_first", "slow_fail") and int(rest[1]) <= int(rest[0])):
     raise RuntimeError("asked to fail")
 if word == "sleep":
     time.sleep(float(rest[0]))
@@ -113,6 +115,7 @@ class Lab:
         }
         variables = environment(self.settings) | {
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "MEDALLION_DRIVER_IDLE_SECONDS": "120",
             "MEDALLION_SPARE_IDLE_SECONDS": "120",
         }
@@ -157,7 +160,7 @@ class Lab:
         snapshot = snapshot_of(told["snapshot"])
         path = self.project / "jobs" / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}.json"
         (definition,) = load(path).require()
-        return Ran(report(definition.job, snapshot), snapshot, self.settings.home, told["seconds"])
+        return Ran(report(definition.job, snapshot, self.settings.home), snapshot, self.settings.home, told["seconds"])
 
     def close(self) -> None:
         """End the runner and all that belongs to the project's home."""

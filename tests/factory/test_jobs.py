@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from medallion.factory.bundle import write_dag_files
 from medallion.factory.jobs import BrokenJobsError, build_dags, collect
 from medallion.runs import ids

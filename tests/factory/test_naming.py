@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from medallion.factory import naming
 
 
@@ -31,6 +32,6 @@ def test_dag_id_is_stable_valid_and_short(name: str) -> None:
 
 
 def test_internal_task_ids_are_none_that_a_job_can_have() -> None:
-    ours = [naming.cluster_start("c"), naming.cluster_stop("c"), naming.run_if_gate("t"), naming.none_failed_gate("t")]
+    ours = [naming.cluster_start("c"), naming.cluster_stop("c"), naming.run_if_gate("t"), naming.for_each_result("t")]
     assert all(naming.is_internal(name) for name in ours)
     assert not naming.is_internal("gold_daily-orders")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from medallion.factory.waiting import must_wait
 
 JOIN = {"a": [], "slow": [], "join": ["a", "slow"]}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from medallion.settings import Settings
 from medallion.spec.definition import JobDefinition
 from medallion.spec.loading import load

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from medallion.runs.report import Instance, Snapshot, report
 from medallion.spec.job import Job
 

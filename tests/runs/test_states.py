@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from medallion.runs.states import Cause, LifeCycle, Result, State, iterations_state, leaves_of, run_state, task_state
 
 S, F, X, U, D, C, T, SF = (

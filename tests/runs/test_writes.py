@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from medallion.runs.writes import commit_metadata, commits_of_run, rows_by_task
 
 

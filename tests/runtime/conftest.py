@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 import pytest
+
 from medallion.errors import MedallionError
 from medallion.runtime.launch import launch
 from medallion.runtime.protocol import NOTEBOOK_FILE, Places, TaskContext, TaskResult

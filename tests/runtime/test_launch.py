@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from medallion.runtime.launch import TaskProcess
 from medallion.runtime.protocol import NOTEBOOK_FILE, Places, TaskContext
 from medallion.settings import Settings

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from medallion.errors import SpecError
 from medallion.runtime.lookup import find_notebook
 from medallion.runtime.protocol import Places

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from medallion.runtime.protocol import NOTEBOOK_FILE, PAGE_FILE
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from medallion.runtime.source import COMMENTS, Notebook, NotebookFormatError, is_notebook, parse_notebook
 
 PYTHON = """# Databricks notebook source

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from medallion.runtime import spare_start
 from medallion.runtime.launch import launch
 from medallion.runtime.protocol import Places, TaskContext

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from medallion.settings import Settings
 
 pytestmark = pytest.mark.spark

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from medallion.runtime.sql_text import split_statements, substitute, tokens
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from medallion.settings import Settings
 from medallion.spec import cache as module
 from medallion.spec.cache import JobCache

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from job_strategies import ANY_JSON, jobs
+
 from medallion.spec.check import check_job, read_job
 from medallion.spec.findings import MOST
 from medallion.spec.problems import Problem, Severity

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from job_strategies import jobs, objects
+from pydantic import ValidationError
+
 from medallion.spec.enums import GitProvider, RunIf
 from medallion.spec.job import TASK_KINDS, Job, Task
 from medallion.spec.model import Model
 from medallion.spec.shape import shape_of
-from pydantic import ValidationError
 
 SLOW_DATA = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from job_strategies import ANY_JSON
+
 from medallion.errors import SpecError
 from medallion.spec.definition import Loaded
 from medallion.spec.loading import load

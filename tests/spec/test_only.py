@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from medallion.errors import RunError
 from medallion.spec.only import selected
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+
 from medallion.spec.job import Job
 from medallion.spec.model import Choice, Model
 from medallion.spec.shape import shape_of

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from job_strategies import ANY_JSON
+
 from medallion.spec.positions import JsonPath, JsonPositions, format_path, locate
 from medallion.spec.problems import Severity
 from medallion.spec.source import MAX_BYTES, MAX_DEPTH, parse_json, read_json

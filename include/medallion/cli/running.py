@@ -66,7 +66,7 @@ def run(
     check_request(chosen, conf)
     with Progress(chosen.definition.job, quiet=as_json) as progress:
         snapshot = execute(settings, chosen, conf, progress, target=target, variables=variables)
-    told = report(chosen.definition.job, snapshot)
+    told = report(chosen.definition.job, snapshot, settings.home)
     if as_json:
         print_json(told.to_json())
     else:
@@ -133,7 +133,7 @@ def show_end(settings: Settings, chosen: Chosen, snapshot: Snapshot, *, verbose:
     from medallion.runs.report import report
     from medallion.runs.writes import commits_of_run, rows_by_task
 
-    told = report(chosen.definition.job, snapshot)
+    told = report(chosen.definition.job, snapshot, settings.home)
     out = console()
     rows = rows_by_task(commits_of_run(settings.lake, told.run_id, snapshot.start or 0))
     out.print(table_of(told, rows))

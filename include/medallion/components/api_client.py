@@ -103,7 +103,8 @@ class ApiClient:
 def instance_of(raw: Mapping[str, Any]) -> Instance:
     """A task instance of the API."""
     start, end = seconds(raw.get("start_date")), seconds(raw.get("end_date"))
-    return Instance(raw["task_id"], raw["map_index"], raw["state"], raw["try_number"], start, end)
+    label = raw.get("rendered_map_index")
+    return Instance(raw["task_id"], raw["map_index"], raw["state"], raw["try_number"], start, end, label)
 
 
 def seconds(text: str | None) -> float | None:

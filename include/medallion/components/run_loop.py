@@ -253,6 +253,7 @@ def instance_of(instance: TaskInstance) -> Instance:
         try_number=instance.try_number,
         start=stamp(instance.start_date),
         end=stamp(instance.end_date),
+        label=instance.rendered_map_index,
     )
 
 

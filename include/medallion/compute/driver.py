@@ -165,7 +165,8 @@ def file_systems(settings: Settings) -> dict[str, str]:
 def jvm_options(memory: str, java: Java, folder: Path) -> list[str]:
     """Options of the JVM itself."""
     options = [f"-Xmx{memory}", "-XX:+IgnoreUnrecognizedVMOptions"]
-    # The first compiler alone: half the start's work, and queries on a few cores gain little from the second.
+    # The first compiler alone: half the work of a start. Statements on a million rows and more gain from the second;
+    # spark.driver.extraJavaOptions comes later on the command line and can ask for it. docs/performance.md has figures.
     options += ["-XX:TieredStopAtLevel=1"]
     options += ["-Dio.netty.tryReflectionSetAccessible=true", "-Djdk.reflect.useDirectMethodHandle=false"]
     options += [f"-Dlog4j2.configurationFile={(folder / 'log4j2.properties').as_uri()}"]

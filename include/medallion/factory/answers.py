@@ -16,6 +16,9 @@ RETURN_VALUE = "return_value"
 EXIT_VALUE_KEY = "returnValue"
 """The task value that a notebook's exit value answers to."""
 
+VALUE_KEYS = "medallion_task_value_keys"
+"""XCom with the names of the task values that a task has set."""
+
 CONNECTION_FIELDS = ("password", "login", "host", "schema", "port")
 
 
@@ -32,6 +35,7 @@ class AirflowAnswers:
         self._instance = instance
         self._ancestors = frozenset(ancestors)
         self._scopes = tuple(scopes)
+        self._keys: set[str] = set()
 
     def task_value(self, task_key: str, key: str) -> Any:
         """The value of another task of this run; raises KeyError when it has none or is no ancestor."""
@@ -48,6 +52,12 @@ class AirflowAnswers:
     def set_task_value(self, key: str, value: Any) -> None:
         """Keep a value at once, so that it is there when the task fails later."""
         self._instance.xcom_push(key=RETURN_VALUE if key == EXIT_VALUE_KEY else key, value=value)
+        self._keys.add(key)
+
+    def tell_keys(self) -> None:
+        """Leave the names of the values that were set, for the hints of errors: Airflow lists no values of a task."""
+        if self._keys:
+            self._instance.xcom_push(key=VALUE_KEYS, value=sorted(self._keys))
 
     def secret(self, scope: str, key: str) -> str:
         """A secret: Airflow variable `<scope>__<key>` or `<scope>/<key>`, else a field or extra of connection `<scope>`.

@@ -8,22 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.runs import ids
+from medallion.runs.records import attempt_folder, run_folder
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
-    from medallion.runtime.protocol import RunIds
+    from medallion.runtime.protocol import RunIds, TaskResult
     from medallion.settings import Settings
-
-
-def safe(name: str) -> str:
-    """A run id as a folder's name. Airflow's ids hold `:` and `+`, which stay; a slash or a leading dot cannot."""
-    return name.replace("/", "_").lstrip(".") or "_"
-
-
-def run_folder(home: Path, dag_id: str, airflow_run_id: str) -> Path:
-    """Where everything of one run is kept: `<home>/runs/<dag>/<run>`."""
-    return home / "runs" / safe(dag_id) / safe(airflow_run_id)
 
 
 def lease_holder(dag_id: str, airflow_run_id: str, name: str) -> str:
@@ -80,10 +71,16 @@ class Attempt:
 
     def folder(self, settings: Settings) -> Path:
         """Where this attempt's context, result and notebook go."""
-        folder = run_folder(settings.home, self.dag_id, self.airflow_run_id) / safe(self.task_key)
-        if self.map_index >= 0:
-            folder = folder / str(self.map_index)
-        return folder / str(self.try_number)
+        run = run_folder(settings.home, self.dag_id, self.airflow_run_id)
+        return attempt_folder(run, self.task_key, self.map_index, self.try_number)
+
+    def keep(self, settings: Settings, result: TaskResult) -> None:
+        """Write the attempt's record, for one whose process cannot."""
+        from medallion.runtime.protocol import RESULT_FILE, write_whole
+
+        folder = self.folder(settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / RESULT_FILE, result.to_json())
 
     def holder(self, name: str) -> str:
         """Name of a lease that this run holds for a job cluster or for this task alone."""

@@ -115,11 +115,16 @@ def dag_id_of_job(settings: Settings, caller: JobDefinition, job_id: object) -> 
     :param caller: the job of the task. In a bundle a job is named by `${resources.jobs.<key>.id}` of the same bundle.
     :param job_id: that reference, or the number that the job's definition has or that its DAG id gives.
     """
-    text = str(job_id)
-    match = RESOURCE_ID.fullmatch(text)
     for dag_id, definition in definitions_by_dag(settings)[0].items():
-        if match and definition.file == caller.file and definition.key == match[1]:
-            return dag_id
-        if text in (str(definition.job_id), str(ids.job_id(dag_id))):
+        if names_job(job_id, caller, definition):
             return dag_id
     return None
+
+
+def names_job(job_id: object, caller: JobDefinition, definition: JobDefinition) -> bool:
+    """Whether the `job_id` of one of the caller's tasks names a job. See `dag_id_of_job`."""
+    text = str(job_id)
+    if match := RESOURCE_ID.fullmatch(text):
+        return definition.file == caller.file and definition.key == match[1]
+    own = ids.job_id(naming.dag_id(naming.job_name(definition.job.name)))
+    return text in (str(definition.job_id), str(own))

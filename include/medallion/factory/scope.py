@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from medallion.factory.answers import AirflowAnswers
-from medallion.factory.attempt import run_folder, safe
-from medallion.factory.naming import job_name
+from medallion.factory.answers import VALUE_KEYS, AirflowAnswers
+from medallion.factory.naming import for_each_inputs, job_name
 from medallion.runs import ids
+from medallion.runs.records import TIMEOUT, Records, run_folder, safe
 from medallion.spec.disabled import disabled_tasks
 from medallion.spec.references import TableUpdate, resolve_parameters
 
@@ -43,8 +43,82 @@ def given_parameters(job: Job, conf: Mapping[str, Any]) -> dict[str, str]:
     return values
 
 
+class UpstreamTask:
+    """A task that this one runs after."""
+
+    def __init__(
+        self, context: Context, operator: LakeflowOperator, attempt: Attempt, settings: Settings, task_key: str
+    ) -> None:
+        self._context = context
+        self._instance = context["ti"]
+        self._operator = operator
+        self._attempt = attempt
+        self._settings = settings
+        self.key = task_key
+
+    @property
+    def _task(self) -> Task:
+        return next(task for task in self._operator.definition.job.tasks or () if task.task_key == self.key)
+
+    @property
+    def run_id(self) -> int:
+        """Id of the task's latest attempt."""
+        count = max(self.execution_count, 1)
+        return ids.task_run_id(self._attempt.dag_id, self._attempt.airflow_run_id, self.key, -1, count)
+
+    @property
+    def execution_count(self) -> int:
+        """How often it ran: the latest of its attempts' folders."""
+        folder = run_folder(self._settings.home, self._attempt.dag_id, self._attempt.airflow_run_id) / safe(self.key)
+        if not folder.is_dir():
+            return 0
+        return max((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), default=0)
+
+    @property
+    def notebook_path(self) -> str | None:
+        """Its notebook as the job states it."""
+        return notebook_path(self._task)
+
+    @property
+    def result_state(self) -> str:
+        """Its result in the Jobs API's words."""
+        from medallion.factory.operators.base import outcome, states_of
+
+        inputs = for_each_inputs(self.key)
+        states = states_of(self._context, [self.key, *((inputs,) if self._task.kind == "for_each_task" else ())])
+        found = outcome(self.key, states, disabled_tasks(self._operator.definition.job)).value
+        if found == "UPSTREAM_FAILED" and states.get(inputs) in {"success", "failed"}:
+            return "FAILED"  # Airflow's word for the whole of a loop of which an iteration failed
+        return "TIMEDOUT" if found == "FAILED" and self._timed_out() else found
+
+    def _timed_out(self) -> bool:
+        records = Records(self._settings.home, self._attempt.dag_id, self._attempt.airflow_run_id)
+        return records.failure_kind(self.key, -1, self.execution_count) == TIMEOUT
+
+    @property
+    def error_code(self) -> str | None:
+        """The error code of a failed task."""
+        return RUN_ERROR if self.result_state in {"FAILED", "TIMEDOUT"} else None
+
+    def value(self, key: str) -> Any:
+        """A task value; raises KeyError when there is none."""
+        return AirflowAnswers(self._instance, ancestors={self.key}).task_value(self.key, key)
+
+    def value_keys(self) -> Iterable[str]:
+        """Keys of the values that it set, as it left them at its end."""
+        found = self._instance.xcom_pull(task_ids=self.key, key=VALUE_KEYS, map_indexes=-1)
+        return found if isinstance(found, list) else ()
+
+    def output(self) -> Mapping[str, Any] | None:
+        """The rows of a SQL task."""
+        found = self._instance.xcom_pull(task_ids=self.key, key="output", map_indexes=-1)
+        return found if isinstance(found, Mapping) else None
+
+
 class AttemptScope:
     """The scope of one attempt."""
+
+    upstream_task: type[UpstreamTask] = UpstreamTask
 
     def __init__(self, context: Context, operator: LakeflowOperator, attempt: Attempt, settings: Settings) -> None:
         self._context = context
@@ -145,7 +219,7 @@ class AttemptScope:
         """A task upstream; raises KeyError for any other."""
         if key not in self._operator.ancestors():
             raise KeyError(key)
-        return UpstreamTask(self._context, self._operator, self._attempt, self._settings, key)
+        return self.upstream_task(self._context, self._operator, self._attempt, self._settings, key)
 
     def input(self) -> Any:
         """The element of this for-each iteration."""
@@ -170,71 +244,6 @@ class AttemptScope:
     def workspace_url(self) -> str:
         """Where the web UI listens."""
         return f"http://{self._settings.host}:{self._settings.port}"
-
-
-class UpstreamTask:
-    """A task that this one runs after."""
-
-    def __init__(
-        self, context: Context, operator: LakeflowOperator, attempt: Attempt, settings: Settings, task_key: str
-    ) -> None:
-        self._instance = context["ti"]
-        self._operator = operator
-        self._attempt = attempt
-        self._settings = settings
-        self._key = task_key
-
-    @property
-    def _task(self) -> Task:
-        return next(task for task in self._operator.definition.job.tasks or () if task.task_key == self._key)
-
-    @property
-    def run_id(self) -> int:
-        """Id of the task's latest attempt."""
-        count = max(self.execution_count, 1)
-        return ids.task_run_id(self._attempt.dag_id, self._attempt.airflow_run_id, self._key, -1, count)
-
-    @property
-    def execution_count(self) -> int:
-        """How often it ran: the latest of its attempts' folders."""
-        folder = run_folder(self._settings.home, self._attempt.dag_id, self._attempt.airflow_run_id) / safe(self._key)
-        if not folder.is_dir():
-            return 0
-        return max((int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()), default=0)
-
-    @property
-    def notebook_path(self) -> str | None:
-        """Its notebook as the job states it."""
-        return notebook_path(self._task)
-
-    @property
-    def result_state(self) -> str:
-        """Its result in the Jobs API's words."""
-        from medallion.factory.operators.base import outcome
-
-        states = self._instance.get_task_states(
-            dag_id=self._instance.dag_id, run_ids=[self._instance.run_id], task_ids=[self._key]
-        )
-        disabled = disabled_tasks(self._operator.definition.job)
-        return outcome(self._key, states.get(self._instance.run_id, {}), disabled).value
-
-    @property
-    def error_code(self) -> str | None:
-        """The error code of a failed task."""
-        return RUN_ERROR if self.result_state == "FAILED" else None
-
-    def value(self, key: str) -> Any:
-        """A task value; raises KeyError when there is none."""
-        return AirflowAnswers(self._instance, ancestors={self._key}).task_value(self._key, key)
-
-    def value_keys(self) -> Iterable[str]:
-        """Nothing: Airflow lets a task list no values of another."""
-        return ()
-
-    def output(self) -> Mapping[str, Any] | None:
-        """The rows of a SQL task."""
-        found = self._instance.xcom_pull(task_ids=self._key, key="output", map_indexes=-1)
-        return found if isinstance(found, Mapping) else None
 
 
 def notebook_path(task: Task) -> str | None:

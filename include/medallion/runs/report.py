@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.factory import naming
 from medallion.runs import ids
+from medallion.runs.records import TIMEOUT, Records
 from medallion.runs.states import (
     Cause,
     LifeCycle,
@@ -23,7 +25,7 @@ from medallion.spec.disabled import disabled_tasks
 from medallion.spec.only import parents_of, selected
 
 if TYPE_CHECKING:
-    from medallion.spec.job import Job
+    from medallion.spec.job import Job, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Instance:
     """One task instance of Airflow.
 
     :param start: seconds since the epoch, of its latest attempt; None when it never started.
+    :param label: the input of a for-each iteration, shortened.
     """
 
     task_id: str
@@ -39,6 +42,7 @@ class Instance:
     try_number: int = 0
     start: float | None = None
     end: float | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class TaskReport:
 
     :param attempts: how often it was started; 0 for a task that did not run.
     :param start_time: epoch milliseconds, 0 when it did not start, as the Jobs API says it.
+    :param label: the input of an iteration, shortened.
     """
 
     task_key: str
@@ -73,6 +78,7 @@ class TaskReport:
     start_time: int = 0
     end_time: int = 0
     iterations: tuple[TaskReport, ...] | None = None
+    label: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `medallion run --json` prints it."""
@@ -84,6 +90,8 @@ class TaskReport:
             "start_time": self.start_time,
             "end_time": self.end_time,
         }
+        if self.label is not None:
+            told["label"] = self.label
         if self.iterations is not None:
             told["iterations"] = [item.to_json() for item in self.iterations]
         return told
@@ -115,8 +123,11 @@ class RunReport:
         }
 
 
-def report(job: Job, snapshot: Snapshot) -> RunReport:
-    """The run as the Jobs API tells it. Tasks of ours (cluster start, gates) are not shown."""
+def report(job: Job, snapshot: Snapshot, home: Path | None = None) -> RunReport:
+    """The run as the Jobs API tells it. Tasks of ours (cluster start, gates) are not shown.
+
+    :param home: where the records of attempts are; without it a time-out is told by how long a failed task took.
+    """
     parents = parents_of(job)
     chosen = selected(parents, snapshot.only)
     by_id: dict[str, list[Instance]] = defaultdict(list)
@@ -124,7 +135,9 @@ def report(job: Job, snapshot: Snapshot) -> RunReport:
         by_id[instance.task_id].append(instance)
     off = disabled_tasks(job)
     for_each = {task.task_key for task in job.tasks or () if task.kind == "for_each_task"} - off
-    limits = {task.task_key: task.timeout_seconds for task in job.tasks or ()}
+    seconds = {task.task_key: task.timeout_seconds for task in job.tasks or ()}
+    nested = {key: task.payload.task for task in job.tasks or () if (key := task.task_key) in for_each}
+    records = Records(home, snapshot.dag_id, snapshot.run_id)
     ended = snapshot.state in {"success", "failed"}
     tasks = []
     for key in parents:
@@ -132,9 +145,14 @@ def report(job: Job, snapshot: Snapshot) -> RunReport:
             continue
         cause = Cause(disabled=key in off, canceled=snapshot.canceled and key not in off)
         if key in for_each:
-            tasks.append(for_each_report(key, by_id, cause))
+            inner = nested[key]
+
+            def cause_of(item: Instance, cause: Cause = cause, inner: Task = inner) -> Cause:
+                return replace(cause, timed_out=late_of(records, inner.task_key, inner.timeout_seconds, item))
+
+            tasks.append(for_each_report(key, by_id, cause, cause_of))
         else:
-            late = any(past(limits[key], item.start, item.end) for item in by_id.get(key, ()))
+            late = any(late_of(records, key, seconds[key], item) for item in by_id.get(key, ()))
             tasks.append(task_report(key, by_id.get(key, ()), replace(cause, timed_out=late), ended=ended))
     # A task whose parents are not part of the run starts at once; a leaf is one without chosen children.
     edges = {key: [parent for parent in above if parent in chosen] for key, above in parents.items() if key in chosen}
@@ -170,12 +188,19 @@ def instance_report(key: str, instance: Instance, cause: Cause) -> TaskReport:
     return TaskReport(key, state, attempts, millis(instance.start), millis(instance.end) if state.ended else 0)
 
 
-def for_each_report(key: str, by_id: Mapping[str, list[Instance]], cause: Cause) -> TaskReport:
-    """A for-each task and its iterations. Where its inputs could not be worked out, it has failed itself."""
+def for_each_report(
+    key: str, by_id: Mapping[str, list[Instance]], cause: Cause, cause_of: Callable[[Instance], Cause]
+) -> TaskReport:
+    """A for-each task and its iterations. Where its inputs could not be worked out, it has failed itself.
+
+    :param cause_of: of an iteration.
+    """
     instances = sorted(by_id.get(naming.for_each_iterations(key), ()), key=lambda item: item.map_index)
     inputs = by_id.get(naming.for_each_inputs(key), [])
     iterations = tuple(
-        instance_report(f"{key}[{item.map_index}]", item, cause) for item in instances if item.map_index >= 0
+        replace(instance_report(f"{key}[{item.map_index}]", item, cause_of(item)), label=item.label)
+        for item in instances
+        if item.map_index >= 0
     )
     if iterations:
         state = iterations_state(item.state for item in iterations)
@@ -193,6 +218,14 @@ def for_each_report(key: str, by_id: Mapping[str, list[Instance]], cause: Cause)
     attempts = max((item.attempts for item in iterations), default=0)
     end = max(ends, default=0) if state.ended else 0
     return TaskReport(key, state, attempts, min(starts, default=0), end, iterations)
+
+
+def late_of(records: Records, key: str, limit: int | None, item: Instance) -> bool:
+    """Whether the latest attempt was ended by its time-out: by its record, else by how long it took."""
+    if item.state != "failed":
+        return False
+    kind = records.failure_kind(key, item.map_index, item.try_number)
+    return past(limit, item.start, item.end) if kind is None else kind == TIMEOUT
 
 
 def past(limit: int | None, start: float | None, end: float | None) -> bool:

@@ -161,7 +161,8 @@ def check_for_each(task: Raw, path: JsonPath, findings: Findings, *, nested: boo
     if not isinstance(inputs, str) or "{{" in inputs or "${" in inputs:
         return
     if len(inputs) > LONGEST_INPUTS:
-        findings.warning((*at, "inputs"), f"inputs has {len(inputs):,} characters; Databricks takes {LONGEST_INPUTS:,}")
+        message = f"inputs has {len(inputs):,} characters; the API takes {LONGEST_INPUTS:,}"
+        findings.refused((*at, "inputs"), message, "loop over keys and look the rest up in the iteration")
     if not is_json_array(inputs):
         findings.error(
             (*at, "inputs"), f"inputs is {shown(inputs)}; it must be the text of a JSON array or a reference"

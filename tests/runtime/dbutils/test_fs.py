@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from medallion.errors import UnsupportedError
 from medallion.runtime.dbutils.errors import FileSystemError
 from medallion.runtime.dbutils.fs import FileSystem

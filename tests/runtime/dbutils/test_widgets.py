@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from medallion.runtime.dbutils.errors import InputWidgetNotDefined, WidgetError
 from medallion.runtime.dbutils.widgets import Widgets
 

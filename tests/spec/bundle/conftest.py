@@ -8,6 +8,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+
 from medallion.spec.bundle import Resolved, resolve_bundle
 
 NOTEBOOK = "# Databricks notebook source\nprint(1)\n"

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from medallion.spec.bundle import Resolved
 
 Resolve = Callable[..., Resolved]

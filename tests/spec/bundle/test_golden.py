@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from medallion.spec.bundle import load_bundle, resolve_bundle
 from medallion.spec.problems import Problem
 

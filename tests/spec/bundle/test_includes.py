@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from medallion.spec.bundle import Resolved, resolve_bundle
 from medallion.spec.bundle.includes import glob, go_pattern
 

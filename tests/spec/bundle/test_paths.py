@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from medallion.spec.bundle import Resolved, deployed_path_to_local, resolve_bundle
 from medallion.spec.bundle.paths import is_local_dependency
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
 from medallion.spec.bundle import Resolved, resolve_bundle
 
 BUILD = """

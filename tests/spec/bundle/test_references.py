@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from medallion.spec.bundle import Resolved
 from medallion.spec.bundle.references import has_reference, is_whole_reference, number_text, reference_names, split_name
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from medallion.spec.bundle import load_bundle, resolve_bundle
 
 WORDS = [

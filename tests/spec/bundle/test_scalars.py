@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from medallion.spec.bundle.scalars import ScalarError, resolve_tag, scalar_value
 
 CASES = [

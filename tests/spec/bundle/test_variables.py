@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+
 from medallion.spec.bundle import Resolved
 
 Resolve = Callable[..., Resolved]

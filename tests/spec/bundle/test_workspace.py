@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from medallion.spec.bundle import resolve_bundle
 from medallion.spec.bundle.workspace import User, git_facts, tag_value
 

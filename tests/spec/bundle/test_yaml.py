@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from medallion.spec.bundle.tree import TreePositions, plain
 from medallion.spec.bundle.yaml import MAX_DEPTH, parse_yaml, read_yaml
 from medallion.spec.source import SourceError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from medallion.spec.quartz import QuartzError, clock_of
 
 SUMMER = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp())

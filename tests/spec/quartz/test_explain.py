@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from medallion.spec.quartz import Quartz, parse_schedule
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import pytest
+
 from medallion.spec.quartz import QuartzError, parse_schedule
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from medallion.spec.quartz import Quartz, QuartzError
 
 VECTORS = Path(__file__).parents[2] / "data" / "quartz" / "vectors.jsonl"

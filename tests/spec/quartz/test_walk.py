@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from medallion.spec.quartz import Quartz, QuartzError
 
 START = datetime(2026, 2, 20, 13, 37, 5, tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from medallion.spec.problems import Severity
 from medallion.spec.references import check_references
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reference_scope import START, FixedScope, FixedTask
+
 from medallion.errors import ReferenceFault
 from medallion.spec.references import TableUpdate, resolve, resolve_parameters, resolve_task, resolve_tree
-from reference_scope import START, FixedScope, FixedTask
 
 ORDERS = FixedTask(result={"rows": [{"id": 1, "name": "ä"}, {"id": 2, "name": None}]})
 VALUES = {"text": "x y", "flag": True, "whole": 12, "part": 1.5, "list": [1, "a"], "object": {"a": None}, "none": None}

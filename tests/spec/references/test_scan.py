@@ -7,6 +7,7 @@ from time import perf_counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from medallion.spec.references import find
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from medallion.errors import MedallionError
 from medallion.factory.operators.base import LakeflowOperator, show
-from medallion.factory.scope import AttemptScope
+from medallion.factory.scope import AttemptScope, UpstreamTask
 from medallion.spec.references import resolve_task
 
 if TYPE_CHECKING:
@@ -45,6 +45,26 @@ OPERATORS: dict[str, Callable[[str, str], bool]] = {
 """Equality compares text ("12.0" is not "12"), order compares numbers (Databricks page "If/else task")."""
 
 
+class OperandTask(UpstreamTask):
+    """A task whose values are operands: text, numbers and booleans (Databricks page "If/else task")."""
+
+    def value(self, key: str) -> Any:
+        """A task value; raises KeyError when there is none, MedallionError when it cannot be compared."""
+        found = super().value(key)
+        if isinstance(found, (Mapping, list)) or found is None:
+            raise MedallionError(
+                f"task value {key!r} of task {self.key!r} cannot be compared",
+                hint="an if/else task compares text, numbers and booleans",
+            )
+        return found
+
+
+class OperandScope(AttemptScope):
+    """The scope of operands."""
+
+    upstream_task = OperandTask
+
+
 class ConditionOperator(LakeflowOperator, SkipMixin):
     """Compares two operands and leaves the tasks behind the other outcome out.
 
@@ -62,8 +82,10 @@ class ConditionOperator(LakeflowOperator, SkipMixin):
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> str:
         """Decide; the outcome is `true` or `false`."""
+        from medallion.runtime.protocol import TaskResult
+
         instance = context["ti"]
-        scope = AttemptScope(context, self, attempt, settings)
+        scope = OperandScope(context, self, attempt, settings)
         payload = resolve_task("condition_task", self.task.payload.to_json(), scope)
         left, right, operator = payload["left"], payload["right"], payload["op"]
         try:
@@ -74,6 +96,8 @@ class ConditionOperator(LakeflowOperator, SkipMixin):
         # skip() ends the task by an exception, so what is kept is pushed before it.
         for key, value in (("outcome", outcome), ("left", left), ("right", right), ("return_value", outcome)):
             instance.xcom_push(key=key, value=value)
+        record = {"op": operator, "left": left, "right": right, "outcome": outcome}
+        attempt.keep(settings, TaskResult(success=True, output=record))
         other = "false" if outcome == "true" else "true"
         taken = self.edges.get(outcome, ())
         excluded = [key for key in self.edges.get(other, ()) if key not in taken]

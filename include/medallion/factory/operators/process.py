@@ -12,6 +12,7 @@ from medallion.factory.operators.base import LakeflowOperator, show
 from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
 from medallion.factory.work import WORK
+from medallion.runs.records import TIMEOUT
 from medallion.runs.writes import commit_metadata
 from medallion.spec.references import resolve_task
 
@@ -33,6 +34,7 @@ class ProcessOperator(LakeflowOperator):
         from medallion.compute.pool import DriverPool
         from medallion.compute.targets import driver_for_task
         from medallion.runtime.launch import launch
+        from medallion.runtime.protocol import Failure, TaskResult
 
         answers = AirflowAnswers(context["ti"], ancestors=self.ancestors(), scopes=settings.secret_scopes)
         task_context = self.task_context(AttemptScope(context, self, attempt, settings), attempt, settings)
@@ -43,9 +45,12 @@ class ProcessOperator(LakeflowOperator):
             driver = pool.acquire(driver_for_task(settings, self.task, self.definition.job), holder, progress=show)
             result = launch(replace(task_context, driver=str(driver)), settings, answers=answers, on_output=show)
         except AirflowTaskTimeout:
-            show(f"Task {attempt.task_key} ran longer than {self.task.timeout_seconds} s and was ended")
+            told = f"task {attempt.task_key} ran longer than {self.task.timeout_seconds} s and was ended"
+            show(f"Timeout: {told}")
+            attempt.keep(settings, TaskResult(success=False, failure=Failure(TIMEOUT, told)))
             raise
         finally:
+            answers.tell_keys()
             # A job cluster's lease is given back by its teardown.
             if not shared:
                 pool.release(holder)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
 
 from medallion.errors import MedallionError
-from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.operators.base import LakeflowOperator, show
 from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
+from medallion.runs import ids
+from medallion.runs.records import run_folder
 from medallion.spec.parameters import pushed_down
 from medallion.spec.references import resolve_task
 
@@ -23,6 +26,32 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1
 MAX_NESTING = 3
 """Run-job tasks inside run-job tasks (Databricks page "Run job task")."""
+
+
+def keep_links(settings: Settings, attempt: Attempt, child: str, run_id: str) -> None:
+    """Leave `child.json` in the attempt's folder and `parent.json` in the child run's: each names the other."""
+    from medallion.runtime.protocol import write_whole
+
+    below = {
+        "dag_id": child,
+        "airflow_run_id": run_id,
+        "job_id": ids.job_id(child),
+        "run_id": ids.run_id(child, run_id),
+    }
+    above = {
+        "dag_id": attempt.dag_id,
+        "airflow_run_id": attempt.airflow_run_id,
+        "run_id": attempt.run_id,
+        "task_key": attempt.task_key,
+        "task_run_id": attempt.task_run_id,
+    }
+    places = {
+        attempt.folder(settings) / "child.json": below,
+        run_folder(settings.home, child, run_id) / "parent.json": above,
+    }
+    for place, facts in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(place, json.dumps(facts))
 
 
 class RunJobOperator(LakeflowOperator):
@@ -47,8 +76,9 @@ class RunJobOperator(LakeflowOperator):
             )
         parameters = pushed_down("run_job_task", scope.parameters, payload.get("job_parameters") or {})
         run_id = f"run_job__{attempt.task_run_id}"
-        self.log.info("Starting %s, run %s", child, run_id)
+        show(f"Starting job {child}, run {run_id}")
         context["ti"].xcom_push(key="run_id", value={"dag_id": child, "run_id": run_id})
+        keep_links(settings, attempt, child, run_id)
         now = datetime.now(UTC)
         raise DagRunTriggerException(
             trigger_dag_id=child,
