@@ -52,6 +52,20 @@ print(pool.acquire(DriverSpec(master="local[1]", memory="512m"), sys.argv[2]))
 """
 
 
+WORK = """
+import sys, time
+from pathlib import Path
+from medallion.compute.session import attach, is_driver_lost
+spark = attach(Path(sys.argv[1]), tag="work")
+print("working", flush=True)
+try:
+    while True:
+        spark.range(5).count()
+except Exception as error:
+    print("lost", is_driver_lost(error), is_driver_lost(ValueError("mine")))
+"""
+
+
 def test_the_life_of_drivers(own_pool: DriverPool) -> None:
     """One story, since each driver costs seconds: two starters, a killed JVM, a killed host, idleness."""
     project = str(own_pool.settings.project)
@@ -71,7 +85,11 @@ def test_the_life_of_drivers(own_pool: DriverPool) -> None:
     assert own_pool.release_run("run/") == 2
     assert own_pool.acquire(SPEC, "me") == file, "a live driver is shared"
 
+    task = subprocess.Popen([sys.executable, "-c", WORK, str(file)], stdout=subprocess.PIPE, text=True)
+    assert task.stdout is not None
+    assert task.stdout.readline().strip() == "working"
     os.kill(driver.pid or 0, signal.SIGKILL)
+    assert task.communicate(timeout=60)[0].strip() == "lost True False"
     connection = Connection.load(file) if file.exists() else None
     wait_until(lambda: not psutil.pid_exists(driver.host_pid or 0))
     assert connection is None or not connection.alive()
