@@ -64,14 +64,14 @@ def loops(lab: Lab) -> Ran:
         ),
         loop(
             "names_loop",
-            "{{tasks.setter.values.names}}",
+            names,
             notebook("n_iteration", "iteration", x="{{input}}"),
             after=("setter",),
         ),
         loop(
             "of_objects",
-            "{{tasks.setter.values.objects}}",
-            stub("o_iteration", "print", "{{input.country}}:{{input.rows}}"),
+            objects,
+            stub("o_iteration", "print", members),
             after=("setter",),
         ),
         loop("of_rows", "{{tasks.rows.output.rows}}", stub("r_iteration", "print", "{{input.name}}"), after=("rows",)),
@@ -100,9 +100,8 @@ def loops(lab: Lab) -> Ran:
         ask("after_failed", after=("one_fails",)),
         ask(
             "handler",
-            "{{tasks.one_fails.result_state}}",
-            "EQUAL_TO",
-            "failed",
+            result,
+            right="failed",
             after=("one_fails",),
             run_if="AT_LEAST_ONE_FAILED",
         ),
@@ -227,7 +226,7 @@ def test_trap_17_concurrency_is_held_and_1_by_default(lab: Lab) -> None:
                 loop(
                     "two",
                     "[1, 2, 3, 4, 5]",
-                    stub("two_i", "fail_first", "1", "{{task.execution_count}}", max_retries=1),
+                    twice,
                     concurrency=2,
                 ),
             ],

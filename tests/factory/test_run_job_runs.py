@@ -41,7 +41,6 @@ def family(lab: Lab) -> Ran:
     for level in range(1, 4):
         lab.write(job(f"level{level}", call("down", f"level{level + 1}")))
     lab.write(job("level4", ask("bottom")))
-    lab.write(job("deep3", call("down", "level2")))
     loop = {"inputs": '["x", "y"]', "task": call("each", "child", b="{{input}}"), "concurrency": 2}
     return lab.run(
         job(
@@ -51,7 +50,7 @@ def family(lab: Lab) -> Ran:
             call("with_failures", "mended"),
             call("unknown", 12345),
             call("too_deep", "level1"),
-            call("deep", "deep3"),
+            call("deep", "level2"),
             {"task_key": "loop", "for_each_task": loop},
             a="parent",
             c="parent",

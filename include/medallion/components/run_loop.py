@@ -103,7 +103,8 @@ class RunLoop:
     def startable(self, run: DagRun, instances: Iterable[TaskInstance]) -> list[TaskInstance]:
         """The instances that may start now: within the machine's slots and each task's own limit."""
         found, active = [], Counter((slot.run, slot.task_id) for slot in self.slots.values())
-        free = self.parallelism - len(self.slots)
+        # One that waits for a run it started must not keep that run's tasks from their slots.
+        free = self.parallelism - sum(not slot.deferred for slot in self.slots.values())
         for instance in sorted(instances, key=lambda item: (item.task_id, item.map_index)):
             if instance.id in self.slots or str(instance.state) not in {"scheduled", "deferred"}:
                 continue

@@ -91,14 +91,23 @@ class LakeflowOperator(BaseOperator):
         if not self.is_asked_for(attempt):
             show(f"Task {self.task.task_key} is not among the tasks of this partial run")
             return self.left_out()
-        if self.iteration is not None:
-            context["iteration_label"] = label_of(self.iteration["input"])  # type: ignore[typeddict-unknown-key]
+        self.set_label(context)
         self.leave_when_unmet(context)
         try:
             return self.work(context, attempt, Settings.load())
         except MedallionError as error:
             show(f"{type(error).__name__}: {error}")
             raise AttemptFailed(str(error)) from None
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a wait; Airflow renders the iteration's label again."""
+        self.set_label(context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def set_label(self, context: Context) -> None:
+        """Give Airflow the label of an iteration; see `map_index_template`."""
+        if self.iteration is not None:
+            context["iteration_label"] = label_of(self.iteration["input"])  # type: ignore[typeddict-unknown-key]
 
     def left_out(self) -> Any:
         """The return value in a partial run without this task."""

@@ -55,7 +55,7 @@ def keep_links(settings: Settings, attempt: Attempt, child: str, run_id: str) ->
 
 
 class RunJobOperator(LakeflowOperator):
-    """Starts the child job with the parameters of this one and its own over them; the child's result decides."""
+    """Starts the child job with the task's parameters and this job's over them; the child's result decides."""
 
     ui_color = "#e0f2f1"
 
@@ -74,7 +74,7 @@ class RunJobOperator(LakeflowOperator):
                 f"task {self.task.task_key}: no job {payload['job_id']!r} is known here",
                 hint="put its definition below the jobs folder",
             )
-        parameters = pushed_down("run_job_task", scope.parameters, payload.get("job_parameters") or {})
+        parameters = pushed_down("run_job_task", payload.get("job_parameters") or {}, scope.parameters)
         run_id = f"run_job__{attempt.task_run_id}"
         show(f"Starting job {child}, run {run_id}")
         context["ti"].xcom_push(key="run_id", value={"dag_id": child, "run_id": run_id})
