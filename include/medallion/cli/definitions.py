@@ -56,13 +56,13 @@ def check(
       medallion check jobs/retailhub/job.json --strict
       medallion check my_bundle --target prod --var catalog=main --json
     """
-    from medallion.components.jobs import duplicates, find, read
+    from medallion.components.jobs import circles, duplicates, find, read
     from medallion.spec.problems import Severity
 
     settings = settings_of(ctx)
     places = find(settings, [path.absolute() for path in paths or ()])
     found = read(settings, places, target=target, variables=assignments(var, "--var"))
-    problems = [*(item for entry in found for item in entry.loaded.problems), *duplicates(found)]
+    problems = [*(item for entry in found for item in entry.loaded.problems), *duplicates(found), *circles(found)]
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     failed = any(item.severity in bad for item in problems)
     jobs = sum(len(entry.loaded.jobs) for entry in found)

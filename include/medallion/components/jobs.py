@@ -96,6 +96,13 @@ def duplicates(found: Iterable[Found]) -> list[Problem]:
     return problems
 
 
+def circles(found: Iterable[Found]) -> list[Problem]:
+    """A problem for each circle of jobs that start each other by run-job tasks."""
+    from medallion.factory.calls import circles
+
+    return circles(item for entry in found for item in entry.loaded.jobs)
+
+
 def choose(
     settings: Settings, wanted: str, *, target: str | None, variables: Mapping[str, str], user: str | None = None
 ) -> Chosen:
