@@ -181,7 +181,12 @@ def for_each_node(plan: Plan, task: Task) -> Node:
         .expand(iteration=inputs.output)
     )
     result = ForEachResult(**common, task_id=naming.for_each_result(task.task_key), trigger_rule="all_done")
-    whole = EmptyOperator(task_id=task.task_key, trigger_rule="none_failed_min_one_success", doc_md=task.description)
+    whole = EmptyOperator(
+        task_id=task.task_key,
+        trigger_rule="none_failed_min_one_success",
+        doc_md=task.description,
+        **limits(task),
+    )
     iterations >> result
     [inputs, result] >> whole
     return Node(inputs, whole)
@@ -220,7 +225,7 @@ def entry_arguments(plan: Plan, task: Task) -> dict[str, Any]:
 def limits(task: Task) -> dict[str, Any]:
     """Retries and time-out of a task as Airflow's arguments. 0 and absent mean no time-out."""
     if task.kind in NO_RETRIES:
-        return {}
+        return {"retries": 0, "retry_delay": timedelta()}
     interval = timedelta(milliseconds=task.min_retry_interval_millis or 0)
     seconds = task.timeout_seconds or 0
     return {
