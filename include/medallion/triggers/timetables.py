@@ -139,9 +139,8 @@ class PeriodicTimetable(LakeflowTimetable):
 
     def next_fire(self, after: datetime) -> datetime | None:
         """The next multiple of the period."""
-        period = UNITS[self.unit] * self.interval
-        epoch = datetime(1970, 1, 1, tzinfo=UTC)
-        return epoch + ((after - epoch) // period + 1) * period
+        period = round((UNITS[self.unit] * self.interval).total_seconds())
+        return datetime.fromtimestamp((after.timestamp() // period + 1) * period, tz=UTC)
 
     def serialize(self) -> dict[str, Any]:
         """What the serialised DAG keeps."""
