@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,9 @@ PROJECT = Path(__file__).parent.parent
 
 JOBS_FOLDER = Path(os.environ.get("MEDALLION_JOBS_FOLDER", PROJECT / "jobs"))
 """The jobs that the integrity checks look at: ours, or a user's own by this one setting."""
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for _name in list(os.environ):
     if _name.startswith(("AIRFLOW_", "DATABRICKS_", "MEDALLION_", "BUNDLE_VAR_", "SPARK_", "PYSPARK_")):
