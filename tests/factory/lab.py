@@ -23,6 +23,8 @@ from medallion.spec.loading import load
 
 PROJECT = Path(__file__).parents[2]
 PARALLELISM = 4
+SECRET = "quite-a-secret-77"
+"""What a connection and a variable of the laboratory's Airflow hold."""
 
 STUB = '''\
 """stub.py WORD…: ok; fail; fail_first N COUNT (fails while COUNT <= N); slow_fail (2 s later); sleep S; print WORD…"""
@@ -118,6 +120,10 @@ class Lab:
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "MEDALLION_DRIVER_IDLE_SECONDS": "120",
             "MEDALLION_SPARE_IDLE_SECONDS": "120",
+            "AIRFLOW_CONN_LAB_SCOPE": json.dumps(
+                {"conn_type": "generic", "password": SECRET, "extra": {"user": "lab"}}
+            ),
+            "AIRFLOW_VAR_LAB_SCOPE__TOKEN": f"token-{SECRET}",
         }
         return subprocess.Popen(
             [
