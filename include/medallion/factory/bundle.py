@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 from medallion.factory import naming
 from medallion.factory.jobs import sources
 from medallion.settings import Settings
-from medallion.spec.cache import JobCache
+from medallion.spec.cache import JobCache, state_of
 
 ALONE = 40
 SHARD = 25
@@ -98,7 +98,7 @@ def dag_files(settings: Settings) -> dict[str, str]:
         alone = len(paths) <= ALONE or cache.load(path).errors
         key = file_name(name) if alone else f"shard_{zlib.crc32(name.encode()) % shards:03d}.py"
         groups.setdefault(key, []).append(path)
-    states = {path: state_of(cache.load(path).read or (path,)) for path in paths}
+    states = {path: repr([state_of(file) for file in cache.load(path).read or (path,)]) for path in paths}
     return {key: file_text(settings, members, states) for key, members in groups.items()}
 
 
@@ -108,19 +108,6 @@ def file_text(settings: Settings, paths: list[Path], states: Mapping[Path, str])
     state = hashlib.sha256("".join(states[path] for path in paths).encode()).hexdigest()[:16]
     title = f"Airflow DAGs of {names[0]}." if len(names) == 1 else f"Airflow DAGs of {len(names)} definitions."
     return FILE.format(title=title, state=state, project=str(settings.project), paths=[str(path) for path in paths])
-
-
-def state_of(files: Iterable[Path]) -> str:
-    """What tells a changed file: its time of change and size."""
-    parts = []
-    for file in files:
-        try:
-            found = file.stat()
-        except OSError:
-            parts.append(f"{file}:none")
-        else:
-            parts.append(f"{file}:{found.st_mtime_ns}:{found.st_size}")
-    return "|".join(parts)
 
 
 def relative(path: Path, base: Path) -> str:
