@@ -11,6 +11,9 @@ import psutil
 import pytest
 from factory.lab import Lab, Ran, ask, stub
 
+from medallion.compute import gateway as gateways
+from medallion.compute.connection import Connection
+
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 COUNT = "{{task.execution_count}}"
@@ -26,7 +29,7 @@ spark.range(0, 4, 1, 4).rdd.map(lambda x: __import__("time").sleep(120)).count()
 @pytest.fixture(scope="module")
 def retried(lab: Lab) -> Ran:
     (lab.project / "jobs" / "long.py").write_text(LONG)
-    late = stub("late_i", "sleep", "{{input}}", timeout_seconds=3)
+    late = stub("late_i", "sleep", "{{input}}", timeout_seconds=8)
     quick = {"min_retry_interval_millis": 0}
     return lab.run(
         {
@@ -45,7 +48,7 @@ def retried(lab: Lab) -> Ran:
                 stub("in_time", "sleep", "1", timeout_seconds=60),
                 ask("is_timedout", "{{tasks.late.result_state}}", right="timedout", after=("late",), run_if="ALL_DONE"),
                 ask("saw_timedout", after=("is_timedout:true",)),
-                {"task_key": "spark", "notebook_task": {"notebook_path": "long"}, "timeout_seconds": 12},
+                {"task_key": "spark", "notebook_task": {"notebook_path": "long"}, "timeout_seconds": 25},
                 {"task_key": "loop", "for_each_task": {"inputs": "[0, 60]", "task": late}},
             ],
         }
@@ -105,15 +108,15 @@ def test_a_time_out_ends_the_process_group_and_the_spark_work(retried: Ran, lab:
 
 
 def active_spark_jobs(lab: Lab, patience: float = 10) -> list[Any]:
-    """Jobs that run on the lab's drivers, asked of Spark itself."""
-    from medallion.compute.session import attach
-
+    """Jobs that run on the lab's drivers, asked of Spark itself. A cancelled one is given `patience` seconds to end."""
     end = time.monotonic() + patience
     while True:
         found: list[Any] = []
         for file in Path(lab.settings.home, "drivers").glob("*/connection.json"):
-            spark = attach(file, tag="test")
-            found += list(spark.sparkContext.statusTracker().getActiveJobsIds())
+            connection = Connection.load(file)
+            # By the driver's own gateway: a process attaches only once.
+            with gateways.open_gateway(connection.port, connection.secret) as gateway:
+                found += list(gateways.root_session(gateway).sparkContext().statusTracker().getActiveJobIds())
         if not found or time.monotonic() > end:
             return found
         time.sleep(0.5)
