@@ -7,6 +7,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from medallion.runs import listener
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
+from medallion.web.app import LazyApp
 
 
 class MedallionPlugin(AirflowPlugin):
@@ -15,3 +16,4 @@ class MedallionPlugin(AirflowPlugin):
     name = "medallion"
     timetables = [QuartzTimetable, PeriodicTimetable, UnfiredTimetable]
     listeners = [listener]
+    fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}]
