@@ -18,6 +18,7 @@ from medallion.components.run_loop import RunLoop
 from medallion.components.run_process import BUNDLE, Request, make_run, publish
 from medallion.components.task_process import warm_up
 from medallion.errors import MedallionError
+from medallion.settings import Settings
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     os.dup2(2, 1)
     from airflow.utils.session import create_session
 
-    warm = False
+    warm, home = False, Settings.load().home
     for line in sys.stdin:
         asked = json.loads(line)
         begun = time.monotonic()
@@ -45,9 +46,8 @@ def main() -> None:
                 warm_up()
                 warm = True
             run = make_run(request, dag, session)
-            only = tuple(request.conf.get("only") or ())
             changes: list[Any] = []
-            loop = RunLoop(session, run, BUNDLE, parallelism, only, changes.append)
+            loop = RunLoop(session, run, BUNDLE, parallelism, home, changes.append)
             last = loop.drive()
         out.write(json.dumps({"snapshot": asdict(last), "seconds": time.monotonic() - begun}, default=str) + "\n")
 

@@ -208,8 +208,8 @@ def told_error(raw: Mapping[str, Any]) -> MedallionError:
 
 def snapshot_of(raw: Mapping[str, Any]) -> Snapshot:
     """A snapshot from its JSON."""
-    instances = tuple(Instance(**item) for item in raw["instances"])
-    return Snapshot(**{**raw, "instances": instances, "only": tuple(raw["only"])})
+    instances = {name: tuple(Instance(**item) for item in raw[name]) for name in ("instances", "history")}
+    return Snapshot(**{**raw, **instances, "only": tuple(raw["only"])})
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -14,18 +14,22 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from medallion.components.task_process import defer_in_child, supervise_in_child
-from medallion.runs.report import Instance, Snapshot
+from medallion.runs.metadata import snapshot_of_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy.orm import Session
+
+    from medallion.runs.report import Snapshot
 
 TICK = 0.25
 """Seconds between looks when no task ends: retries, deferred tasks, the run's time-out."""
@@ -51,6 +55,7 @@ class RunLoop:
     :param session: of Airflow's database.
     :param bundle: name of the DAG bundle that holds the DAG files.
     :param parallelism: tasks at once.
+    :param home: where the notes of runs are.
     :param tell: called with a snapshot whenever something changed.
     """
 
@@ -58,7 +63,7 @@ class RunLoop:
     run: DagRun
     bundle: str
     parallelism: int
-    only: tuple[str, ...]
+    home: Path
     tell: Callable[[Snapshot], None]
     slots: dict[Any, Slot] = field(default_factory=dict)
     canceled: bool = False
@@ -223,44 +228,13 @@ class RunLoop:
 
     def report(self) -> Snapshot:
         """Tell the run's state when it changed."""
-        snapshot = Snapshot(
-            dag_id=self.run.dag_id,
-            run_id=self.run.run_id,
-            state=str(self.run.state),
-            start=stamp(self.run.start_date),
-            end=stamp(self.run.end_date),
-            instances=tuple(
-                instance_of(item)
-                for item in sorted(
-                    self.run.get_task_instances(session=self.session), key=lambda each: (each.task_id, each.map_index)
-                )
-            ),
-            only=self.only,
-            canceled=self.canceled,
-        )
+        snapshot = snapshot_of_run(self.session, self.run, self.home)
+        snapshot = replace(snapshot, canceled=snapshot.canceled or self.canceled)
         # Told again after a while though nothing changed: that is how a run notices that nobody listens any more.
         if snapshot != self.last or time.monotonic() - self.told > REPEAT:
             self.last, self.told = snapshot, time.monotonic()
             self.tell(snapshot)
         return snapshot
-
-
-def instance_of(instance: TaskInstance) -> Instance:
-    """Airflow's task instance as ours."""
-    return Instance(
-        task_id=instance.task_id,
-        map_index=instance.map_index,
-        state=str(instance.state) if instance.state else None,
-        try_number=instance.try_number,
-        start=stamp(instance.start_date),
-        end=stamp(instance.end_date),
-        label=instance.rendered_map_index,
-    )
-
-
-def stamp(moment: Any) -> float | None:
-    """Seconds since the epoch."""
-    return moment.timestamp() if moment else None
 
 
 def stop_processes(processes: Iterable[BaseProcess], patience: float = 10.0) -> None:

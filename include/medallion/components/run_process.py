@@ -20,6 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError, RunError
+from medallion.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -126,12 +127,12 @@ def run(request: Request, emit: Any, marker: Path) -> None:
         clock.done("api")
         dag_run = make_run(request, dag, session)
         marker.write_text(f"{dag_run.dag_id}\t{dag_run.run_id}\n", encoding="utf-8")
-        only = tuple(request.conf.get("only") or ())
+        home = Settings.load().home
 
         def tell(snapshot: Snapshot) -> None:
             emit("snapshot", asdict(snapshot))
 
-        loop = RunLoop(session, dag_run, BUNDLE, request.parallelism, only, tell)
+        loop = RunLoop(session, dag_run, BUNDLE, request.parallelism, home, tell)
         try:
             loop.drive()
         except (Canceled, BrokenPipeError):

@@ -34,6 +34,7 @@ class Instance:
 
     :param start: seconds since the epoch, of its latest attempt; None when it never started.
     :param label: the input of a for-each iteration, shortened.
+    :param canceled: a person ended this attempt, or ended the run before it could start.
     """
 
     task_id: str
@@ -43,6 +44,7 @@ class Instance:
     start: float | None = None
     end: float | None = None
     label: str | None = None
+    canceled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,11 @@ class Snapshot:
     """One DAG run of Airflow and its task instances at one moment.
 
     :param only: the run's `only` list; empty for all tasks.
+    :param start: of the run, or of its latest repair: Airflow overwrites it.
     :param canceled: a person ended it.
+    :param history: attempts that were followed by another, or will be. The latest one is among `instances` alone, or in
+        both while it waits for the next.
+    :param repairs: how often it was repaired.
     """
 
     dag_id: str
@@ -61,6 +67,8 @@ class Snapshot:
     instances: tuple[Instance, ...] = ()
     only: tuple[str, ...] = ()
     canceled: bool = False
+    history: tuple[Instance, ...] = ()
+    repairs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
