@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from medallion.errors import SettingsError
 from medallion.spec.problems import did_you_mean
@@ -17,6 +17,8 @@ from medallion.spec.problems import did_you_mean
 FILE_NAME = "medallion.toml"
 ENVIRONMENT_PREFIX = "MEDALLION_"
 PROJECT_VARIABLE = f"{ENVIRONMENT_PREFIX}PROJECT"
+JSON_SETTINGS = frozenset({"workspace", "clusters", "warehouses", "targets", "secret_scopes", "smtp", "destinations"})
+"""Settings that a variable gives as JSON."""
 
 
 class TargetSettings(BaseModel):
@@ -33,6 +35,36 @@ class TargetSettings(BaseModel):
         default_factory=dict, description="Spark settings of every driver of this target"
     )
     connection: str | None = Field(default=None, description="Airflow connection id, for kind = databricks")
+
+
+class DestinationSettings(BaseModel):
+    """A notification destination: what an id in `webhook_notifications` stands for.
+
+    Without an entry here the id is that of an Airflow connection. Secrets are best kept in one: see `connection`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["webhook", "slack", "teams", "pagerduty", "email"] = "webhook"
+    connection: str | None = Field(default=None, description="Airflow connection id with the address and the secret")
+    url: SecretStr | None = Field(default=None, description="address that is posted to; Slack's and Teams' are secrets")
+    user: str | None = None
+    password: SecretStr | None = Field(default=None, description="password, Slack token or PagerDuty integration key")
+    channel: str | None = Field(default=None, description="Slack channel id, with a token as password")
+    addresses: tuple[str, ...] = Field((), description="for kind = email")
+
+
+class SmtpSettings(BaseModel):
+    """A mail server, for where there is no Airflow connection `smtp_default`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    port: int = Field(587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password: SecretStr | None = None
+    sender: str = Field(description="address that messages come from")
 
 
 class Settings(BaseModel):
@@ -64,6 +96,12 @@ class Settings(BaseModel):
     parallelism: int = Field(8, ge=1, le=64, description="tasks that Airflow runs at once on this machine")
     host: str = Field("127.0.0.1", description="address that `medallion up` listens on")
     port: int = Field(8080, ge=1, le=65535, description="port of the Airflow UI")
+    base_url: str | None = Field(None, description="address of the Airflow UI in messages; none = http://host:port")
+    smtp: SmtpSettings | None = Field(None, description="mail server; none = the Airflow connection smtp_default")
+    destinations: dict[str, DestinationSettings] = Field(
+        default_factory=dict, description="notification destinations by id; others are Airflow connections"
+    )
+    notification_hours: float = Field(24, gt=0, description="how long a message is tried again while a server is dead")
 
     @classmethod
     def load(cls, project: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -117,7 +155,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 def from_environment(name: str, variable: str, text: str) -> object:
     """A variable's text as the setting's type: mappings and lists are JSON, the rest is text that pydantic converts."""
-    if name not in {"workspace", "clusters", "warehouses", "targets", "secret_scopes"}:
+    if name not in JSON_SETTINGS:
         return text
     try:
         return json.loads(text)
