@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
+AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer", "jobs-service")
 
 
 @pytest.fixture(scope="module")

@@ -175,7 +175,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
     settings = settings_of(ctx)
     record = Record.read(places_of(settings).record)
-    told = state_of(record)
+    told = state_of(settings, record)
     told["drivers"] = drivers_of(settings)
     if as_json:
         print_json(told)
@@ -184,13 +184,13 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     raise typer.Exit(0 if told["state"] == "healthy" else 1)
 
 
-def state_of(record: Record | None) -> dict[str, Any]:
+def state_of(settings: Settings, record: Record | None) -> dict[str, Any]:
     """What the record and the processes say."""
     from medallion.components.health import healthy_components
 
     if record is None:
         return {"state": "down", "url": None, "components": {}}
-    well = healthy_components(record.url) if record.supervisor.alive else frozenset()
+    well = healthy_components(record.url, settings.home) if record.supervisor.alive else frozenset()
     components = {
         name: {
             "pid": identity.pid,

@@ -1,4 +1,4 @@
-"""Whether Airflow's components are well, as the API server tells. In the user's shell."""
+"""Whether the components are well, as the API server and the jobs service tell. In the user's shell."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from medallion.runs import service
 
 REPORTS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
 """Component and its name in the health report, where it also has `latest_<name>_heartbeat`."""
@@ -23,15 +26,17 @@ def health_report(url: str, timeout: float = 2.0) -> Mapping[str, Any] | None:
     return report
 
 
-def healthy_components(url: str, since: float = 0.0) -> frozenset[str]:
+def healthy_components(url: str, home: Path, since: float = 0.0) -> frozenset[str]:
     """The components that are well.
 
+    :param home: where the jobs service leaves its sign of life.
     :param since: seconds since the epoch; an older heartbeat is that of an earlier process and does not count.
     """
+    well = {service.NAME} if service.is_well(home, since) else set()
     report = health_report(url)
     if report is None:
-        return frozenset()
-    well = {"api-server"}
+        return frozenset(well)
+    well.add("api-server")
     for component, name in REPORTS.items():
         part = report.get(name) or {}
         if part.get("status") == "healthy" and heartbeat(part.get(f"latest_{name}_heartbeat")) >= since:

@@ -1,4 +1,4 @@
-"""Starts Airflow's four components, looks after them, and ends everything that came of them. In the user's shell.
+"""Starts Airflow's four components and the jobs service, looks after them, ends all that came of them. In the user's shell.
 
 Why not `airflow standalone`: it leaves its children behind when it is terminated, and does not notice one that dies.
 Each component is the leader of a session of its own, so that a signal reaches it alone first and all of its group last.
@@ -26,7 +26,9 @@ from medallion.errors import MedallionError, TargetError
 if TYPE_CHECKING:
     from medallion.settings import Settings
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer", "jobs-service")
+OWN_MODULES = {"jobs-service": "medallion.runs.service"}
+"""Components that are not Airflow's, and their modules."""
 HEALTHY_SECONDS = 240
 """How long the first start may take; 15 to 60 s were seen on two cores."""
 STOP_SECONDS = 12
@@ -48,7 +50,7 @@ class AlreadyUpError(MedallionError):
 
 @dataclass
 class Component:
-    """One of Airflow's processes, and when it may be started again."""
+    """One of the processes, and when it may be started again."""
 
     name: str
     process: subprocess.Popen[bytes] | None = None
@@ -93,7 +95,7 @@ class Launcher:
         log = self.places.logs / f"{component.name}.log"
         with log.open("ab") as stream:
             component.process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", component.name],
+                command_of(component.name),
                 env=self.environment(),
                 cwd=self.settings.project,
                 stdin=subprocess.DEVNULL,
@@ -118,7 +120,7 @@ class Launcher:
         end = time.monotonic() + seconds
         while not self.stopping.wait(TICK):
             self.look_after()
-            well = healthy_components(self.endpoint.url, self.born)
+            well = healthy_components(self.endpoint.url, self.settings.home, self.born)
             progress(well)
             if len(well) == len(COMPONENTS):
                 self.write_record(ready=True)
@@ -200,6 +202,12 @@ class Launcher:
     def tail(self, name: str, lines: int = 15) -> str:
         """The last lines of a component's log."""
         return tail(self.places.logs / f"{name}.log", lines)
+
+
+def command_of(name: str) -> list[str]:
+    """The command line of a component."""
+    own = OWN_MODULES.get(name)
+    return [sys.executable, "-m", own] if own else [sys.executable, "-m", "airflow", name]
 
 
 def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:

@@ -90,7 +90,7 @@ def detach(settings: Settings, endpoint: Endpoint, progress: Progress) -> Record
             if record.ready:
                 progress(frozenset(COMPONENTS))
                 return record
-            progress(healthy_components(record.url, begun))
+            progress(healthy_components(record.url, settings.home, begun))
         time.sleep(0.3)
     raise TargetError(f"Airflow is not healthy yet; its supervisor is process {process.pid}", hint=f"see {log}")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from medallion.runs.report import RunReport, Snapshot, TaskReport
     from medallion.spec.definition import JobDefinition
 
@@ -53,7 +55,11 @@ class RunChange:
 
 
 class Consumer(Protocol):
-    """Who is told. Changes of a run come in order, each at least once: after a crash the last ones come again."""
+    """Who is told. Changes of a run come in order, each at least once: after a crash the last ones come again.
+
+    The jobs service makes it by calling its class with the Settings, and calls it in a thread of its own, so that a slow
+    one holds up nobody else. Airflow's sessions (`airflow.utils.session.create_session`) work in that thread.
+    """
 
     name: str
 
@@ -65,3 +71,18 @@ class Consumer(Protocol):
 
         :param now: seconds since the epoch.
         """
+
+
+@runtime_checkable
+class BatchConsumer(Protocol):
+    """A consumer may also take many changes at once; `consume` is not called then."""
+
+    def consume_all(self, changes: Sequence[RunChange]) -> None:
+        """Take note of all changes, or of none: after an exception all of them are told again later."""
+
+
+@runtime_checkable
+class Historian(Protocol):
+    """A consumer that also wants what happened long before it was first started. Others are told of the last hour."""
+
+    history: bool
