@@ -5,7 +5,9 @@ Airflow keeps what a plugin imports in memory and its workers inherit it, so thi
 
 from airflow.plugins_manager import AirflowPlugin
 
+from medallion.components import preload
 from medallion.runs import listener
+from medallion.triggers.continuous import ContinuousTimetable
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
 from medallion.web.app import LazyApp
 
@@ -14,6 +16,6 @@ class MedallionPlugin(AirflowPlugin):
     """What Medallion adds to Airflow."""
 
     name = "medallion"
-    timetables = [QuartzTimetable, PeriodicTimetable, UnfiredTimetable]
-    listeners = [listener]
+    timetables = [QuartzTimetable, PeriodicTimetable, UnfiredTimetable, ContinuousTimetable]
+    listeners = [listener, preload]
     fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}]
