@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Param
 from medallion.errors import SpecError
 from medallion.factory import naming
 from medallion.factory.graph import wire
+from medallion.runs.rules import run_limit
 from medallion.spec.enums import RunIf
 from medallion.spec.problems import Problem, Severity, did_you_mean
 from medallion.triggers.schedule import schedule_of
@@ -39,7 +40,7 @@ def build_dag(definition: JobDefinition) -> DAG:
         params=params(job),
         tags=naming.tags(job.tags or {}),
         catchup=False,
-        max_active_runs=max(job.max_concurrent_runs if job.max_concurrent_runs is not None else 1, 1),
+        max_active_runs=max(run_limit(job), 1),
         max_active_tasks=MAX_ACTIVE_TASKS,
         dagrun_timeout=timedelta(seconds=job.timeout_seconds) if job.timeout_seconds else None,
         is_paused_upon_creation=False,

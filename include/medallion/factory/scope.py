@@ -161,6 +161,8 @@ class AttemptScope:
     def trigger_type(self) -> str:
         """Type of the trigger."""
         given = self._attempt.conf.get("trigger_type")
+        if given is None and self._operator.definition.job.continuous and str(self._run.run_type.value) == "scheduled":
+            return "continuous"
         return str(given or TRIGGER_TYPES.get(str(self._run.run_type.value), "one_time"))
 
     @property

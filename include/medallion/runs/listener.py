@@ -1,6 +1,7 @@
-"""What happens when a run ends, whichever way. Runs in the scheduler.
+"""What happens when a run ends, whichever way. Runs in the scheduler and in the API server.
 
-A run's time-out skips its teardowns, so its leases on drivers are given back here too.
+A run's time-out skips its teardowns, so its leases on drivers are given back here too. The next run of a continuous job
+is planned here, in the transaction that ends the run. The API server calls these too when a person ends a run there.
 """
 
 from __future__ import annotations
@@ -20,12 +21,33 @@ log = logging.getLogger(__name__)
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """Give back the leases of a run that succeeded."""
     release(dag_run)
+    go_on(dag_run, msg)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     """Give back the leases of a run that failed or timed out."""
     release(dag_run)
+    go_on(dag_run, msg)
+
+
+def go_on(dag_run: DagRun, msg: str) -> None:
+    """Plan the next run of a continuous job.
+
+    :param msg: what Airflow says of the end; its words for a person's doing begin with "Dag Run's state was manually".
+    """
+    from sqlalchemy.orm import object_session
+
+    from medallion.runs.notes import read_notes
+    from medallion.settings import Settings
+    from medallion.triggers.continuous import is_continuous, plan_next
+
+    session = object_session(dag_run)
+    if session is None or not is_continuous(getattr(dag_run, "dag", None)):
+        return
+    home = Settings.load().home
+    canceled = bool(read_notes(home, dag_run.dag_id, dag_run.run_id).get("canceled"))
+    plan_next(session, dag_run, home, by_hand=canceled or "manually" in msg)
 
 
 def release(dag_run: DagRun) -> None:

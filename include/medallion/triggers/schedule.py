@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from medallion.triggers.continuous import ContinuousTimetable
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def schedule_of(job: Job) -> Any:
     if job.trigger is not None:
         return trigger_of(job.trigger)
     if job.continuous is not None:
-        return UnfiredTimetable("Paused: continuous") if paused(job.continuous.pause_status) else "@continuous"
+        return ContinuousTimetable(paused=paused(job.continuous.pause_status))
     if job.triggers:
         return UnfiredTimetable("Several triggers: not watched on this machine")
     return None

@@ -1,16 +1,22 @@
 """Schedules as Airflow timetables. Loaded by the dag processor, the scheduler and the API server through the plugin.
 
-A run's logical date is its fire time. Missed fires are not made up for (Databricks page "Run jobs on a schedule").
+A run's logical date is its fire time. Missed fires are not made up for (Databricks page "Run jobs on a schedule"): not
+at a parse, and not by a scheduler that was down or by a DAG that was paused when they were due.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from pendulum import DateTime, instance
+
+from medallion.errors import MedallionError
+
+if TYPE_CHECKING:
+    from airflow.models.dag import DagModel
 
 UNITS = {
     "MINUTES": timedelta(minutes=1),
@@ -20,6 +26,19 @@ UNITS = {
 }
 GRACE = timedelta(seconds=1)
 """A fire that is this much in the past is still made: the scheduler's look is never exactly on time."""
+LATE = timedelta(seconds=5)
+"""A scheduler that looks this much late has still not missed the fire."""
+MISSED = timedelta(minutes=1)
+"""A fire that is this much in the past is missed; above `LATE` it is when the following one is due as well."""
+
+
+class MissedFireError(MedallionError):
+    """A fire was missed and is not made up for; the next one is planned. Airflow's scheduler logs it and goes on."""
+
+
+def now() -> datetime:
+    """The present; tests put a clock of their own here."""
+    return datetime.now(UTC)
 
 
 class LakeflowTimetable(Timetable):
@@ -44,17 +63,51 @@ class LakeflowTimetable(Timetable):
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """The next run after the last one, never one that was missed."""
-        if self.paused:
+        """The next run after the last one, never one that was missed.
+
+        Only a backfill of Airflow asks with `catchup`: for every fire of a range, whether the trigger is paused or not.
+        """
+        if restriction.catchup and restriction.earliest is not None:
+            after: datetime = restriction.earliest - timedelta(microseconds=1)
+        elif self.paused:
             return None
-        now = datetime.now(UTC)
-        after = now - GRACE
+        else:
+            after = now() - GRACE
         if last_automated_data_interval is not None:
             after = max(after, last_automated_data_interval.end)
         found = self.next_fire(after)
         if found is None or (restriction.latest is not None and found > restriction.latest):
             return None
         return DagRunInfo.exact(instance(found))
+
+    def next_run_info_from_dag_model(self, *, dag_model: DagModel) -> DagRunInfo | None:
+        """What the scheduler is about to create.
+
+        Airflow plans a fire when it creates the one before. After a pause or a restart that fire can be hours ago.
+
+        :raises MissedFireError: it was missed; the next one is planned instead.
+        """
+        info = super().next_run_info_from_dag_model(dag_model=dag_model)
+        if info is None or not self.is_missed(info.run_after):
+            return info
+        following = self.next_dagrun_info(
+            last_automated_data_interval=None, restriction=TimeRestriction(None, None, catchup=False)
+        )
+        dag_model.next_dagrun = following and following.logical_date
+        dag_model.next_dagrun_data_interval = following and following.data_interval
+        dag_model.next_dagrun_create_after = following and following.run_after
+        raise MissedFireError(
+            f"{dag_model.dag_id}: the start of {info.run_after.isoformat()} was missed and is not made up for",
+            hint=f"the next one is at {following.run_after.isoformat()}" if following else None,
+        )
+
+    def is_missed(self, fire: datetime) -> bool:
+        """Whether a fire is too long ago to be made."""
+        late = now() - fire
+        if late <= LATE:
+            return False
+        following = self.next_fire(fire)
+        return late > MISSED or (following is not None and following <= now())
 
     def next_fire(self, after: datetime) -> datetime | None:
         """The first fire strictly after `after`."""

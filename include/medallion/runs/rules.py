@@ -1,0 +1,63 @@
+"""What a job's settings say about starting runs: how many at once, and whether further ones wait. Pure but for `rules_of`.
+
+Runs at parse time, in the API server and in the jobs service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medallion.settings import Settings
+    from medallion.spec.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class StartRules:
+    """What the start of a run is judged by.
+
+    :param limit: runs that may be active at once; 0: every new run is skipped.
+    :param queue: a run over the limit waits; else it is skipped.
+    :param continuous: an unpaused continuous job: a run that a person starts takes the place of the active one.
+    """
+
+    limit: int = 1
+    queue: bool = True
+    continuous: bool = False
+
+
+RulesOf = Callable[[str], StartRules | None]
+"""The rules of a DAG; None for a DAG that is no job of ours."""
+
+
+def run_limit(job: Job) -> int:
+    """`max_concurrent_runs`: 1 when absent; a continuous job has one run whatever it says."""
+    if job.continuous is not None:
+        return 1
+    return 1 if job.max_concurrent_runs is None else job.max_concurrent_runs
+
+
+def start_rules(job: Job) -> StartRules:
+    """The rules of a job.
+
+    The queue is on when the job does not say: so it is for jobs of API 2.2, for those made in the UI, and for bundles
+    (the reader of bundles writes it out, as the Databricks CLI does). API 2.1 has it off.
+    """
+    queue = job.queue.enabled if job.queue is not None else True
+    active = job.continuous is not None and str(job.continuous.pause_status or "UNPAUSED") != "PAUSED"
+    return StartRules(run_limit(job), bool(queue), active)
+
+
+def rules_of(settings: Settings) -> RulesOf:
+    """The rules as the definitions below the jobs folder have them: a change counts for new runs."""
+    from medallion.runs.definitions import Definitions
+
+    definitions = Definitions(settings)
+
+    def look(dag_id: str) -> StartRules | None:
+        found = definitions.of(dag_id)
+        return start_rules(found.job) if found is not None else None
+
+    return look
