@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 TIMEOUT = "Timeout"
 """Kind of the failure of an attempt that its time-out ended (`runtime.protocol.Failure`)."""
+
+CANCELED = "Canceled"
+"""Kind of the failure of an attempt that a person ended."""
 
 RESULT_FILE = "result.json"
 
@@ -39,13 +43,23 @@ class Records:
     dag_id: str
     run_id: str
 
-    def failure_kind(self, task_key: str, map_index: int, try_number: int) -> str | None:
-        """Why an attempt failed, as its record says; None where there is no record of a failure."""
+    def result(self, task_key: str, map_index: int, try_number: int) -> dict[str, Any]:
+        """What an attempt left as its result; empty where there is no record."""
         if self.home is None:
-            return None
+            return {}
         folder = attempt_folder(run_folder(self.home, self.dag_id, self.run_id), task_key, map_index, try_number)
         try:
-            failure = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8")).get("failure")
+            told = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            return None
-        return str(failure["kind"]) if failure else None
+            return {}
+        return told if isinstance(told, dict) else {}
+
+    def failure(self, task_key: str, map_index: int, try_number: int) -> dict[str, Any] | None:
+        """Why an attempt failed, as its record says: `kind`, `message`, `trace`; None where there is no such record."""
+        found = self.result(task_key, map_index, try_number).get("failure")
+        return found if isinstance(found, dict) else None
+
+    def failure_kind(self, task_key: str, map_index: int, try_number: int) -> str | None:
+        """The kind of the failure; None where there is no record of a failure."""
+        found = self.failure(task_key, map_index, try_number)
+        return str(found["kind"]) if found else None

@@ -38,7 +38,8 @@ def task_of(raw: Mapping[str, Any]) -> TaskReport:
     state = State(LifeCycle(found["life_cycle"]), Result(found["result"]) if found["result"] else None)
     iterations = raw["iterations"]
     inner = tuple(task_of(item) for item in iterations) if iterations is not None else None
-    return TaskReport(**{**raw, "state": state, "iterations": inner})
+    history = tuple(task_of(item) for item in raw.get("history", ()))
+    return TaskReport(**{**raw, "state": state, "iterations": inner, "history": history})
 
 
 def from_body(
