@@ -17,7 +17,12 @@ from medallion.spec.problems import did_you_mean
 FILE_NAME = "medallion.toml"
 ENVIRONMENT_PREFIX = "MEDALLION_"
 PROJECT_VARIABLE = f"{ENVIRONMENT_PREFIX}PROJECT"
-JSON_SETTINGS = frozenset({"workspace", "clusters", "warehouses", "targets", "secret_scopes", "smtp", "destinations"})
+JSON_SETTINGS = frozenset(
+    {
+        *("workspace", "clusters", "warehouses", "queries", "alerts", "targets"),
+        *("secret_scopes", "smtp", "destinations"),
+    }
+)
 """Settings that a variable gives as JSON."""
 
 
@@ -84,6 +89,10 @@ class Settings(BaseModel):
     workspace: dict[str, Path] = Field(default_factory=dict, description="/Workspace/… prefixes and their folders")
     clusters: dict[str, str] = Field(default_factory=dict, description="existing_cluster_id → target")
     warehouses: dict[str, str] = Field(default_factory=dict, description="warehouse_id → target")
+    queries: dict[str, Path] = Field(default_factory=dict, description="query_id of a SQL task → file of its text")
+    alerts: dict[str, Path] = Field(
+        default_factory=dict, description="alert_id → JSON file of the alert, as the Alerts API states it"
+    )
     targets: dict[str, TargetSettings] = Field(default_factory=lambda: {"default": TargetSettings()})
     secret_scopes: tuple[str, ...] = Field((), description="secret scopes that dbutils.secrets.listScopes() names")
     bundle_target: str | None = Field(None, description="target of asset bundles; none = the bundle's default")
@@ -178,9 +187,10 @@ def build(values: Mapping[str, Any]) -> Settings:
     paths = {name: place(getattr(draft, name)) for name in ("jobs_folder", "lake", "volumes", "dbfs", "cache")}
     targets = {"default": TargetSettings(), **draft.targets}
     workspace = {prefix.rstrip("/"): place(folder) for prefix, folder in draft.workspace.items()}
+    files = {name: {key: place(file) for key, file in getattr(draft, name).items()} for name in ("queries", "alerts")}
     java_home = place(draft.java_home) if draft.java_home else None
     return draft.model_copy(
-        update={**paths, "home": home, "targets": targets, "workspace": workspace, "java_home": java_home}
+        update={**paths, **files, "home": home, "targets": targets, "workspace": workspace, "java_home": java_home}
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from medallion.compute.driver import DriverSpec
@@ -113,8 +114,17 @@ def driver_for_cluster(settings: Settings, cluster: ClusterSpec, *, secret: Secr
     return driver_spec(settings, new_cluster=definition_of(cluster), secret=secret)
 
 
-def driver_for_task(settings: Settings, task: Task, job: Job, *, secret: Secrets | None = None) -> DriverSpec:
+def driver_for_task(
+    settings: Settings,
+    task: Task,
+    job: Job,
+    *,
+    secret: Secrets | None = None,
+    spark_conf: Mapping[str, str] | None = None,
+) -> DriverSpec:
     """The driver of a task: its existing cluster, its own or the job's cluster definition, else the default target.
+
+    :param spark_conf: settings that the task itself brings, such as its JARs; with them it gets a driver of its own.
 
     Raises as `driver_spec` does.
     """
@@ -125,20 +135,27 @@ def driver_for_task(settings: Settings, task: Task, job: Job, *, secret: Secrets
             near = did_you_mean(task.job_cluster_key, shared)
             raise TargetError(f"task {task.task_key!r}: the job has no cluster {task.job_cluster_key!r}", hint=near)
         cluster = shared[task.job_cluster_key]
-    return driver_spec(
+    found = driver_spec(
         settings,
         target=target_of_sql(settings, task),
         existing_cluster_id=task.existing_cluster_id,
         new_cluster=definition_of(cluster),
         secret=secret,
     )
+    return replace(found, spark_conf=joined(found.spark_conf, spark_conf)) if spark_conf else found
+
+
+def joined(conf: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Spark settings with those of a task; lists of JARs and coordinates are put together."""
+    lists = {name: f"{conf[name]},{more[name]}" for name in more if name in conf and name.startswith("spark.jars")}
+    lists.pop("spark.jars.ivy", None)
+    return {**conf, **more, **lists}
 
 
 def target_of_sql(settings: Settings, task: Task) -> str:
     """The target of a task's warehouse, when it has one, else the default."""
-    warehouse = task.sql_task.warehouse_id if task.sql_task is not None else None
-    if warehouse is None and task.notebook_task is not None:
-        warehouse = task.notebook_task.warehouse_id
+    holders = (task.sql_task, task.notebook_task, task.dbt_task, task.alert_task)
+    warehouse = next((holder.warehouse_id for holder in holders if holder is not None), None)
     return target_of_warehouse(settings, warehouse) if warehouse else DEFAULT_TARGET
 
 

@@ -40,7 +40,8 @@ from medallion.settings import Settings
 GRACE_SECONDS = 5.0
 DRAIN_SECONDS = 5.0
 # Options of a context that ask for packages of its own: `python`, an interpreter that has Medallion installed, and
-# `site`, folders that go first on sys.path. What the spare process has imported may not be what they hold.
+# `site`, folders that go first on sys.path. What the spare process has imported may not be what they hold, unless
+# `forkable` says that they replace nothing.
 OWN_ENVIRONMENT = {"python", "site"}
 CRASH_FRAME = re.compile(r'\s*File "(.+)", line \d+ in ')  # as faulthandler writes it
 
@@ -109,7 +110,8 @@ class TaskProcess:
                 environment = child_environment(self._context.environment)
                 python = str(self._context.options.get("python", sys.executable))
                 order = Order(folder / CONTEXT_FILE, descriptors, environment, asked, python)
-                own = not OWN_ENVIRONMENT.isdisjoint(self._context.options)
+                options = self._context.options
+                own = not OWN_ENVIRONMENT.isdisjoint(options) and not options.get("forkable")
                 self._child = start_child(order, self._settings, spare=spare and not own)
             os.close(output_end)
             os.close(raw_end)

@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +45,7 @@ class JobCache:
         self.folder = settings.home / "cache" / "definitions"
         self._target, self._user = settings.bundle_target, settings.user
         self._dag_id = dag_id
-        self._context = json.dumps([program_state(), self._target, self._user, bundle_environment(os.environ)])
+        self._context = json.dumps([PROGRAM_STATE, self._target, self._user, bundle_environment(os.environ)])
         self._memory: dict[Path, tuple[tuple[State, ...], Loaded]] = {}
 
     def load(self, path: Path) -> Loaded:
@@ -119,12 +118,20 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
-@once
-def program_state() -> str:
-    """Versions of this program and of Python, and the newest change of the modules that read definitions."""
-    modules = Path(__file__).parent.rglob("*.py")
-    newest = max(module.stat().st_mtime_ns for module in modules)
-    return f"{medallion.__version__} {sys.version_info[:3]} {newest}"
+def newest_change(folder: str) -> int:
+    """When a module below the folder was last changed, ns."""
+    newest = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                newest = max(newest, newest_change(entry.path))
+            elif entry.name.endswith(".py"):
+                newest = max(newest, entry.stat().st_mtime_ns)
+    return newest
+
+
+PROGRAM_STATE = f"{medallion.__version__} {sys.version_info[:3]} {newest_change(os.path.dirname(__file__))}"  # noqa: PTH120
+"""Versions of this program and of Python, and the newest change of the modules that read definitions, as they are loaded."""
 
 
 def bundle_environment(environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -182,6 +189,7 @@ def to_entry(loaded: Loaded) -> dict[str, Any]:
         ],
         "resources": loaded.resources,
         "read": [str(file) for file in loaded.read],
+        "artifacts": loaded.artifacts,
     }
 
 
@@ -198,4 +206,5 @@ def from_entry(entry: Mapping[str, Any]) -> Loaded:
         ),
         entry["resources"],
         tuple(Path(file) for file in entry["read"]),
+        entry["artifacts"],
     )

@@ -41,12 +41,14 @@ class Loaded:
 
     :param resources: the resolved `resources` of a bundle, other than jobs kept as plain JSON.
     :param read: every file and searched folder that the answer depends on; a cache looks at their mtimes.
+    :param artifacts: the resolved `artifacts` of a bundle; None outside bundles.
     """
 
     jobs: tuple[JobDefinition, ...] = ()
     problems: tuple[Problem, ...] = ()
     resources: Mapping[str, Any] = field(default_factory=dict)
     read: tuple[Path, ...] = ()
+    artifacts: Mapping[str, Any] | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:

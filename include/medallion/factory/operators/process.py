@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
@@ -20,14 +21,29 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from medallion.factory.attempt import Attempt
+    from medallion.factory.work import Payload, Work
     from medallion.runtime.protocol import Places, TaskContext, TaskResult
     from medallion.settings import Settings
+
+
+PATHLESS = frozenset({"wheel"})
+"""Kinds of work whose path is a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a task's process is told, and the settings that its driver needs besides its cluster's."""
+
+    context: TaskContext
+    spark_conf: Mapping[str, str]
 
 
 class ProcessOperator(LakeflowOperator):
     """Starts the task's process, passes its output on as it comes, and turns its result into the task's."""
 
     ui_color = "#e6f4ea"
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Requirement lines that every task of this kind needs."""
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> str | None:
         """Run the user's code; gives the notebook's exit value."""
@@ -37,13 +53,14 @@ class ProcessOperator(LakeflowOperator):
         from medallion.runtime.protocol import Failure, TaskResult
 
         answers = AirflowAnswers(context["ti"], ancestors=self.ancestors(), scopes=settings.secret_scopes)
-        task_context = self.task_context(AttemptScope(context, self, attempt, settings), attempt, settings)
         pool = DriverPool(settings)
         shared = self.task.job_cluster_key
         holder = attempt.holder(shared or f"{attempt.task_key}.{attempt.map_index}")
         try:
-            driver = pool.acquire(driver_for_task(settings, self.task, self.definition.job), holder, progress=show)
-            result = launch(replace(task_context, driver=str(driver)), settings, answers=answers, on_output=show)
+            ready = self.prepare(AttemptScope(context, self, attempt, settings), attempt, settings)
+            spec = driver_for_task(settings, self.task, self.definition.job, spark_conf=ready.spark_conf)
+            driver = pool.acquire(spec, holder, progress=show)
+            result = launch(replace(ready.context, driver=str(driver)), settings, answers=answers, on_output=show)
         except AirflowTaskTimeout:
             told = f"task {attempt.task_key} ran longer than {self.task.timeout_seconds} s and was ended"
             show(f"Timeout: {told}")
@@ -56,34 +73,49 @@ class ProcessOperator(LakeflowOperator):
                 pool.release(holder)
         return self.finish(context, result)
 
-    def task_context(self, scope: AttemptScope, attempt: Attempt, settings: Settings) -> TaskContext:
-        """Everything that the process needs, but the driver."""
+    def prepare(self, scope: AttemptScope, attempt: Attempt, settings: Settings) -> Prepared:
+        """Everything that the process needs, but the driver; and what the driver needs."""
+        from medallion.factory.equipment import equip
+        from medallion.factory.sources import files_of
         from medallion.runtime.protocol import TaskContext
 
         payload = resolve_task(self.task.kind, self.task.payload.to_json(), scope)
-        work = WORK[self.task.kind](payload, scope.parameters)
+        files = files_of(self.definition, self.task.kind, payload, attempt, settings)
+        work = self.work_of(payload, scope.parameters, settings)
+        places = self.places(settings)
+        extra = equip(
+            self.definition,
+            self.task,
+            settings=settings,
+            places=places,
+            progress=show,
+            root=files.root,
+            packages=self.packages,
+        )
         folder = attempt.folder(settings)
         folder.mkdir(parents=True, exist_ok=True)
         written_by = commit_metadata(
             job_id=attempt.job_id, run_id=attempt.run_id, task_key=attempt.task_key, task_run_id=attempt.task_run_id
         )
-        return TaskContext(
+        told = TaskContext(
             kind=work.kind,
-            path=self.local_path(work.path) if work.kind != "wheel" else work.path,
+            path=work.path if work.kind in PATHLESS or "sql" in work.options else files.local(work.path),
             workspace_path=work.path,
             parameters=work.parameters,
             argv=work.argv,
             output=str(folder),
-            places=self.places(settings),
+            places=places,
             ids=attempt.ids(),
-            root=str(self.definition.root),
+            root=str(files.root),
+            environment=extra.variables,
             tag=attempt.tag,
-            options={**work.options, "user_metadata": written_by},
+            options={**work.options, **extra.options, "user_metadata": written_by},
         )
+        return Prepared(told, extra.spark_conf)
 
-    def local_path(self, path: str) -> str:
-        """A path relative to the definition as a local one; a workspace path or address as it is."""
-        return path if path.startswith(("/", "dbfs:", "file:")) else str(self.definition.root / path)
+    def work_of(self, payload: Payload, parameters: Mapping[str, str], settings: Settings) -> Work:
+        """What the process is told to run."""
+        return WORK[self.task.kind](payload, parameters)
 
     def places(self, settings: Settings) -> Places:
         """The folders that Databricks' paths stand for, the bundle's own workspace folder among them."""

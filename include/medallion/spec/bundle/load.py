@@ -46,7 +46,7 @@ def load_resolved(resolved: Resolved) -> Loaded:
         if job is not None:
             jobs.append(JobDefinition(job, key, resolved.file, resolved.root, resolved.deployed))
     others = {kind: found for kind, found in resources.items() if kind != "jobs"}
-    return Loaded(tuple(jobs), tuple(problems), others, resolved.read)
+    return Loaded(tuple(jobs), tuple(problems), others, resolved.read, resolved.artifacts)
 
 
 def follow_references(resolved: Resolved, report: Report) -> dict[str, Any]:

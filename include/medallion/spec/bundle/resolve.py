@@ -7,7 +7,7 @@ the work: later stages go on with what there is, so that all problems come at on
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ class Resolved:
     :param read: every file and searched folder that the answer depends on.
     :param target: the target's name; None when none could be chosen.
     :param variables: values of the bundle's variables.
+    :param artifacts: what the bundle builds, by name; each `path` is absolute.
     """
 
     resources: Mapping[str, Any]
@@ -52,6 +53,7 @@ class Resolved:
     read: tuple[Path, ...] = ()
     target: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -139,6 +141,7 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
         tuple(dict.fromkeys(read)),
         name,
         {key: plain(node) for (_, key, _), node in matches(tree, ("variables", ANY, "value"))},  # type: ignore[misc]
+        dict(artifacts_json(tree, folder)),
     )
 
 
@@ -177,6 +180,16 @@ def finish(tree: Node, report: Report) -> Node:
     checks.check_deployment(tree, report)
     checks.check_fields(tree, report)
     return tree
+
+
+def artifacts_json(tree: Node, folder: Path) -> Iterator[tuple[str, Any]]:
+    """Name and settings of each artifact. Its `path` counts from the file that defines it, as for Databricks' tool."""
+    for name, node in (tree.get("artifacts") or EMPTY).items():
+        settings = plain(node)
+        if isinstance(settings, dict):
+            own = node.at("path") or node
+            place = workspace.defining_folder(own, folder) / (node.text("path") or ".")
+            yield str(name), {**settings, "path": os.path.normpath(place)}
 
 
 def resources_json(tree: Node) -> dict[str, Any]:

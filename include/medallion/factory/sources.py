@@ -1,0 +1,103 @@
+"""Where the files of a task come from: the definition's folder, the workspace, or one Git commit for the whole run.
+
+Runs in the Airflow task process. The commit is worked out by the first task that needs it and kept in the run's notes
+under `git`, so tasks, retries and repairs of one run read the same files, whatever is pushed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.compute.git import GitError, Ref, repository
+from medallion.runs.notes import change_notes, read_notes
+from medallion.spec.enums import Source
+from medallion.spec.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from medallion.factory.attempt import Attempt
+    from medallion.runs.notes import Notes
+    from medallion.settings import Settings
+    from medallion.spec.definition import JobDefinition
+    from medallion.spec.job import GitSource, Job
+
+NOTE = "git"
+GIT_WITHOUT_A_WORD = frozenset({"notebook_task", "sql_task", "dbt_task"})
+"""Kinds whose empty `source` means Git when the job has a `git_source` (Jobs API; a Python file must say so)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a task's paths count from.
+
+    :param commit: the Git commit, or None for files of the definition or the workspace.
+    """
+
+    root: Path
+    commit: str | None = None
+    shown: str = ""
+
+    def local(self, path: str) -> str:
+        """A stated path as a local one; a workspace path or address as it is. In a repository every path is relative.
+
+        :raises GitError: the commit has no such file.
+        """
+        if self.commit is None:
+            return path if path.startswith(("/", "dbfs:", "file:")) else str(self.root / path)
+        found = self.root / path.lstrip("/")
+        there = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
+        if not any(name == found.name or Path(name).stem == found.name for name in there):
+            raise GitError(
+                f"{self.shown} has no {path!r} in commit {self.commit[:12]}",
+                hint=did_you_mean(found.name, there) or f"it has {', '.join(sorted(there)[:10]) or 'no such folder'}",
+            )
+        return str(found)
+
+
+def is_from_git(kind: str, payload: Mapping[str, Any], job: Job) -> bool:
+    """Whether a task's file comes from the job's Git repository."""
+    holder = payload.get("file") if kind == "sql_task" else payload
+    source = holder.get("source") if isinstance(holder, Mapping) else None
+    if not source:
+        return job.git_source is not None and kind in GIT_WITHOUT_A_WORD
+    return str(source).upper() == Source.GIT.value
+
+
+def files_of(
+    definition: JobDefinition, kind: str, payload: Mapping[str, Any], attempt: Attempt, settings: Settings
+) -> Files:
+    """The files of a task; a checkout when they come from Git.
+
+    :raises GitError: the job has no `git_source`, or the repository or its ref cannot be had.
+    """
+    job = definition.job
+    if not is_from_git(kind, payload, job):
+        return Files(definition.root)
+    if job.git_source is None:
+        raise GitError(
+            f"task {attempt.task_key} has the source GIT, and the job has no git_source",
+            hint="add git_source to the job, or set the source to WORKSPACE",
+        )
+    found = repository(settings, job.git_source)
+    commit = commit_of_run(settings, attempt, job.git_source)
+    patterns = job.git_source.sparse_checkout.patterns if job.git_source.sparse_checkout else None
+    return Files(found.checkout(commit, patterns or ()), commit, found.shown)
+
+
+def commit_of_run(settings: Settings, attempt: Attempt, source: GitSource) -> str:
+    """The commit that this run reads, worked out once per run."""
+    run = (settings.home, attempt.dag_id, attempt.airflow_run_id)
+    found, ref = repository(settings, source), Ref.of(source)
+
+    def settle(notes: Notes) -> Notes:
+        known = notes.get(NOTE) or {}
+        if found.shown in known:
+            return notes
+        told = {"used_commit": found.commit_of(ref), ref.kind: ref.name}
+        return {**notes, NOTE: {**known, found.shown: told}}
+
+    noted = (read_notes(*run).get(NOTE) or {}).get(found.shown)
+    noted = noted or change_notes(*run, settle)[NOTE][found.shown]
+    return str(noted["used_commit"])
