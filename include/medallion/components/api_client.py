@@ -41,12 +41,28 @@ class ApiClient:
         :raises RunError: the server refuses it; carries its reason.
         :raises TargetError: the server does not answer.
         """
+        return self.ask(method, f"/api/v2{path}", body, f"Airflow refuses {method} {path}: ")
+
+    def own(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One call of Medallion's own interface.
+
+        :param path: below `/lakeflow/api`.
+        :raises RunError: the server refuses it; its reason in its own words.
+        :raises TargetError: the server does not answer.
+        """
+        return self.ask(method, f"/lakeflow/api{path}", body, "")
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None, refusal: str) -> dict[str, Any]:
+        """One call; logs in first when needed.
+
+        :param refusal: what the error begins with when the server refuses.
+        """
         if not self.token:
             self.log_in()
         try:
-            return self.send(method, f"/api/v2{path}", body)
+            return self.send(method, path, body)
         except urllib.error.HTTPError as error:
-            raise RunError(f"Airflow refuses {method} {path}: {reason(error)}") from None
+            raise RunError(f"{refusal}{reason(error)}") from None
 
     def log_in(self) -> None:
         """Get a token; it holds for a day."""
@@ -73,11 +89,26 @@ class ApiClient:
             raise TargetError(f"Airflow at {self.url} does not answer: {error}", hint="medallion status") from None
         return told
 
+    def run_now(self, dag_id: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a run, within the job's limits.
+
+        :param request: `job_parameters`, `only`, `idempotency_token`, `queue`, as run-now of the Jobs API has them.
+        :returns: `run_id`, `airflow_run_id`, `state`, `new`, `skipped` (why, when it will not run).
+        :raises RunError: the job is unknown, or a value is refused.
+        """
+        return self.own("POST", f"/jobs/{quoted(dag_id)}/run-now", request)
+
+    def backfill(self, dag_id: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a run for each date of a range; gives `runs`, each as `run_now` does.
+
+        :param request: `from`, `to`, `every`, `job_parameters`, `max_concurrent`.
+        :raises RunError: the job is unknown, or a value is refused.
+        """
+        return self.own("POST", f"/jobs/{quoted(dag_id)}/backfill", request)
+
     def start(self, dag_id: str, conf: Mapping[str, Any]) -> str:
-        """Start a run; gives Airflow's run id. Raises RunError when there is no such DAG."""
-        # The key is required though it may be null.
-        body = {"logical_date": None, "conf": dict(conf)}
-        return str(self.call("POST", f"/dags/{quoted(dag_id)}/dagRuns", body)["dag_run_id"])
+        """Start a run; gives Airflow's run id. See `run_now`."""
+        return str(self.run_now(dag_id, conf)["airflow_run_id"])
 
     def dag(self, dag_id: str) -> dict[str, Any] | None:
         """What the server knows of a DAG; None when it knows none of that id."""

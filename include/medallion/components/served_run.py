@@ -40,9 +40,19 @@ def run_served(
     known = wait_for_dag(client, dag_id, say)
     if known.get("is_paused"):
         say(f"the DAG is paused in Airflow: the run waits until it is not; {record.url}/dags/{dag_id}")
-    run_id = client.start(dag_id, conf)
+    started = client.run_now(dag_id, conf)
+    run_id = str(started["airflow_run_id"])
     say(f"{record.url}/dags/{dag_id}/runs/{run_id}")
-    only = tuple(conf.get("only") or ())
+    if started["skipped"]:
+        say(str(started["skipped"]))
+    return watch(client, dag_id, run_id, tuple(conf.get("only") or ()), show)
+
+
+def watch(client: ApiClient, dag_id: str, run_id: str, only: tuple[str, ...], show: Show) -> Snapshot:
+    """Watch a run to its end.
+
+    :param show: told each time something has changed.
+    """
     last: Snapshot | None = None
     while True:
         snapshot = client.snapshot(dag_id, run_id, only)

@@ -133,6 +133,7 @@ def failures_in_a_row(session: Session, ended: DagRun, home: Path) -> int:
     from sqlalchemy import select
 
     from medallion.runs.notes import read_notes
+    from medallion.runs.skipping import termination_of
 
     columns = (DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.end_date)
     query = select(*columns).where(DagRun.dag_id == ended.dag_id, DagRun.run_id != ended.run_id)
@@ -141,7 +142,7 @@ def failures_in_a_row(session: Session, ended: DagRun, home: Path) -> int:
     count = 0
     for run_id, state, start, end in rows:
         notes = read_notes(home, ended.dag_id, run_id) if state == "failed" else {}
-        if notes.get("canceled") or notes.get("termination"):
+        if notes.get("canceled") or termination_of(notes):
             continue
         if state != "failed":
             break

@@ -109,4 +109,15 @@ class RunJobOperator(LakeflowOperator):
         told = event if isinstance(event, dict) else event[1]
         failed = [run_id for run_id in told["run_ids"] if told.get(run_id) == "failed"]
         if failed:
-            raise AttemptFailed(f"the run {failed[0]} of {told.get('dag_id', 'the job')} failed")
+            child = str(told.get("dag_id", "the job"))
+            raise AttemptFailed(f"the run {failed[0]} of {child} failed{why_skipped(child, failed[0])}")
+
+
+def why_skipped(child: str, run_id: str) -> str:
+    """Why the child never ran, as the end of a sentence; empty when it ran."""
+    from medallion.runs.notes import read_notes
+    from medallion.runs.skipping import termination_of
+    from medallion.settings import Settings
+
+    found = termination_of(read_notes(Settings.load().home, child, run_id))
+    return f": {found.message}" if found else ""
