@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "jobs-service"
-CONSUMERS: tuple[str, ...] = ("medallion.runs.queueing.QueueKeeper",)
+CONSUMERS: tuple[str, ...] = (
+    "medallion.runs.queueing.QueueKeeper",
+    "medallion.runs.notifications.consumer.Notifications",
+)
 """Who is told, as `module.Class`; each class is called with the Settings."""
 
 LOOK_SECONDS = 1.0
