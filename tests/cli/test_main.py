@@ -15,7 +15,21 @@ from medallion.cli import app, main
 
 CONDITION = {"op": "EQUAL_TO", "left": "1", "right": "1"}
 GOOD = {"name": "nightly", "tasks": [{"task_key": "a", "condition_task": CONDITION}]}
-COMMANDS = ["", "check", "doctor", "down", "list", "resolve", "run", "settings", "setup", "sql", "status", "up"]
+COMMANDS = [
+    "",
+    "check",
+    "doctor",
+    "down",
+    "list",
+    "notifications",
+    "resolve",
+    "run",
+    "settings",
+    "setup",
+    "sql",
+    "status",
+    "up",
+]
 BAD = """{
   "name": "broken",
   "tasks": [

@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from medallion.cli import definitions, machine, query, running, services, starts
+from medallion.cli import definitions, machine, notifications, query, running, services, starts
 from medallion.cli.output import fail
 from medallion.errors import MedallionError
 
@@ -65,7 +65,7 @@ def global_options(
     ctx.obj = project
 
 
-for group in (definitions, running, starts, services, query, machine):
+for group in (definitions, running, starts, notifications, services, query, machine):
     group.register(app)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import subprocess
 import sys
 import time
 import urllib.parse
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from medallion.runs import ids
@@ -19,7 +18,7 @@ from medallion.runs.notifications.outbox import Outbox
 from medallion.runs.notifications.sender import log_file
 from medallion.runs.notifications.transports import recipients_in_words
 from medallion.runs.notifications.watching import SEPARATOR, Watchman, task_and_index
-from medallion.runs.records import RESULT_FILE, attempt_folder, run_folder
+from medallion.runs.records import Records
 
 if TYPE_CHECKING:
     from medallion.runs.report import TaskReport
@@ -112,17 +111,14 @@ class Notifications:
 
     def error(self, change: RunChange) -> str:
         """The last lines of the traceback of the task, or of the first task that failed."""
-        run = run_folder(self.settings.home, change.snapshot.dag_id, change.snapshot.run_id)
+        records = Records(self.settings.home, change.snapshot.dag_id, change.snapshot.run_id)
         if change.task is not None:
-            key, index = task_and_index(change)
-            return failure_text(attempt_folder(run, key, index, change.attempt or change.task.attempts))
+            return failure_text(records, *task_and_index(change), change.attempt or change.task.attempts)
         for task in failed_tasks(change):
             for item in task.iterations or (task,):
-                if is_failure(item):
-                    whole = RunChange(change.kind, change.definition, change.snapshot, change.report, task=item)
-                    key, index = task_and_index(whole)
-                    if text := failure_text(attempt_folder(run, key, index, item.attempts)):
-                        return text
+                place = task_and_index(replace(change, task=item))
+                if is_failure(item) and (text := failure_text(records, *place, item.attempts)):
+                    return text
         return ""
 
     def link(self, change: RunChange) -> str:
@@ -162,13 +158,12 @@ def is_failure(task: TaskReport) -> bool:
     return bool(task.state.result and Reason.FAILED in REASONS.get(task.state.result, ()))
 
 
-def failure_text(folder: Path) -> str:
+def failure_text(records: Records, key: str, index: int, attempt: int) -> str:
     """The end of the user's traceback, from the attempt's record; empty where there is none. It is masked already."""
-    try:
-        failure = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))["failure"]
-        return last_lines(failure.get("trace") or f"{failure['kind']}: {failure['message']}") if failure else ""
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    failure = records.failure(key, index, attempt)
+    if failure is None:
         return ""
+    return last_lines(str(failure.get("trace") or f"{failure.get('kind')}: {failure.get('message')}"))
 
 
 def start_sender(settings: Settings) -> subprocess.Popen[bytes]:
