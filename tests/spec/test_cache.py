@@ -173,7 +173,7 @@ def test_what_another_version_wrote_is_passed_over(
 ) -> None:
     file = put(project.jobs_folder / "j.json", SETTINGS)
     JobCache(project).load(file)
-    monkeypatch.setattr(module, "program_state", lambda: "another version")
+    monkeypatch.setattr(module, "PROGRAM_STATE", "another version")
     JobCache(project).load(file)
     assert len(loads) == 2
 
