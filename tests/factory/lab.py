@@ -13,11 +13,12 @@ from typing import Any
 
 from medallion.components.configuration import Endpoint, environment, write_configuration
 from medallion.components.database import ensure_database
-from medallion.components.local_run import snapshot_of
 from medallion.components.run_process import BUNDLE
+from medallion.errors import RunError
 from medallion.factory import naming
 from medallion.runs.records import run_folder, safe
 from medallion.runs.report import RunReport, Snapshot, report
+from medallion.runs.stored import snapshot_of
 from medallion.settings import Settings
 from medallion.spec.loading import load
 
@@ -156,13 +157,31 @@ class Lab:
             self.process = self.start()
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        request = {"dag_id": naming.dag_id(name), "conf": conf, "whole": whole}
+        return self.ask(name, {"dag_id": naming.dag_id(name), "conf": conf, "whole": whole})
+
+    def repair(
+        self, ran: Ran, job: Mapping[str, Any] | str, *, tasks: tuple[str, ...] = (), whole: bool = False, **wanted: Any
+    ) -> Ran:
+        """Repair a run to its end, by the job as it is given now."""
+        name = job if isinstance(job, str) else job["name"]
+        if not isinstance(job, str):
+            self.write(job)
+        repair = {"run": ran.snapshot.run_id, "tasks": tasks, "who": "lab", **wanted}
+        return self.ask(name, {"dag_id": naming.dag_id(name), "whole": whole, "repair": repair})
+
+    def ask(self, name: str, request: Mapping[str, Any]) -> Ran:
+        """Have the runner do something with a job."""
+        if self.process is None:
+            self.process = self.start()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         assert line, (self.project / "server.log").read_text()[-3000:]
         told = json.loads(line)
-        assert "snapshot" in told, told
+        if "error" in told:
+            raise RunError(told["error"])
         snapshot = snapshot_of(told["snapshot"])
         path = self.project / "jobs" / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}.json"
         (definition,) = load(path).require()

@@ -22,7 +22,8 @@ from medallion.components.places import places_of
 from medallion.components.record import OWNER
 from medallion.components.run_process import BUNDLE, Request
 from medallion.errors import MedallionError, RunError, TargetError
-from medallion.runs.report import Instance, Snapshot
+from medallion.runs.report import Snapshot
+from medallion.runs.stored import snapshot_of
 
 if TYPE_CHECKING:
     from medallion.components.jobs import Chosen
@@ -55,6 +56,7 @@ class LocalRun:
 
     :param beside: a scheduler is up for this home; the run then has a database of its own, because the scheduler would
         take the tasks up as well.
+    :param repair: repair a run instead, see `run_process.Request`.
     """
 
     settings: Settings
@@ -63,6 +65,7 @@ class LocalRun:
     target: str | None
     variables: Mapping[str, str]
     beside: bool = False
+    repair: Mapping[str, Any] | None = None
 
     def prepare(self) -> dict[str, str]:
         """Make configuration and database ready; gives the environment of the run's process. Raises MedallionError."""
@@ -132,6 +135,7 @@ class LocalRun:
             markers=str(local_runs_folder(places_of(self.settings))),
             conf=dict(self.conf),
             whole=self.starts_jobs,
+            repair=dict(self.repair) if self.repair is not None else None,
         )
 
 
@@ -204,12 +208,6 @@ def told_error(raw: Mapping[str, Any]) -> MedallionError:
     """The error of the run's process as one of ours."""
     kind = RunError if raw["code"] == RunError.exit_code else TargetError
     return kind(raw["message"], hint=raw["hint"])
-
-
-def snapshot_of(raw: Mapping[str, Any]) -> Snapshot:
-    """A snapshot from its JSON."""
-    instances = {name: tuple(Instance(**item) for item in raw[name]) for name in ("instances", "history")}
-    return Snapshot(**{**raw, **instances, "only": tuple(raw["only"])})
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -15,11 +15,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from medallion.runs import ids
 from medallion.runs.metadata import snapshot_of_run
 from medallion.runs.progress import Progress, Seen, run_name
-from medallion.runs.report import RunReport, instance_report, millis, report
-from medallion.runs.states import NO_CAUSE, Cause, run_state
+from medallion.runs.report import report
+from medallion.runs.shape import shape_of_instances
 from medallion.runs.stored import to_body
 from medallion.runs.transitions import ENDED, Told, changes_of
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from medallion.runs.definitions import Definitions
-    from medallion.runs.report import Snapshot
+    from medallion.runs.report import RunReport, Snapshot
     from medallion.spec.definition import JobDefinition
 
 log = logging.getLogger(__name__)
@@ -166,21 +165,5 @@ def mark_of(row: Any) -> str:
 
 def report_of(definition: JobDefinition | None, snapshot: Snapshot, home: Path | None) -> RunReport:
     """The run as the Jobs API tells it; without its definition, as far as the task instances tell."""
-    if definition is not None:
-        return report(definition.job, snapshot, home)
-    # Names with a dot are tasks of ours (`factory.naming`).
-    own = [item for item in snapshot.instances if "." not in item.task_id]
-    tasks = [instance_report(item.task_id, item, NO_CAUSE) for item in own]
-    results = {task.task_key: task.state.result for task in tasks}
-    # Which tasks are leaves is not known any more: Airflow's own state decides.
-    leaves = frozenset(key for key, result in results.items() if snapshot.state == "failed" or result == "SUCCESS")
-    ended = snapshot.state in ENDED
-    return RunReport(
-        job=snapshot.dag_id,
-        run_id=ids.run_id(snapshot.dag_id, snapshot.run_id),
-        airflow_run_id=snapshot.run_id,
-        state=run_state(snapshot.state, results, leaves, Cause(canceled=snapshot.canceled)),
-        start_time=millis(snapshot.start),
-        end_time=millis(snapshot.end) if ended else 0,
-        tasks=tuple(tasks),
-    )
+    job = definition.job if definition is not None else shape_of_instances(snapshot.dag_id, snapshot.instances)
+    return report(job, snapshot, home)

@@ -30,6 +30,7 @@ NAME = "jobs-service"
 CONSUMERS: tuple[str, ...] = (
     "medallion.runs.queueing.QueueKeeper",
     "medallion.runs.notifications.consumer.Notifications",
+    "medallion.runs.system_tables.consumer.SystemTables",
 )
 """Who is told, as `module.Class`; each class is called with the Settings."""
 

@@ -6,21 +6,20 @@ crash tells what the one before it could not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from medallion.factory import naming
 from medallion.runs.changes import Kind, RunChange
-from medallion.runs.report import Instance, TaskReport, millis
-from medallion.runs.states import State, task_state
+from medallion.runs.report import millis
+from medallion.runs.states import LifeCycle
 
 if TYPE_CHECKING:
-    from medallion.runs.report import RunReport, Snapshot
+    from medallion.runs.report import RunReport, Snapshot, TaskReport
     from medallion.spec.definition import JobDefinition
 
 ENDED = frozenset({"success", "failed"})
-GOING = frozenset({"running", "deferred", "awaiting_input", "restarting", "up_for_reschedule"})
+BEGUN = frozenset({LifeCycle.RUNNING, LifeCycle.TERMINATING, LifeCycle.WAITING_FOR_RETRY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,49 +108,34 @@ class Teller:
 
     def of_attempts(self) -> Iterator[tuple[str, Moment]]:
         """That attempts of tasks and iterations started and ended."""
-        latest: dict[tuple[str, int], Instance] = {(item.task_id, item.map_index): item for item in self.instances()}
-        for task_id, map_index, task in self.units():
-            current = latest.get((task_id, map_index))
-            older = [item for item in self.snapshot.history if (item.task_id, item.map_index) == (task_id, map_index)]
-            for item in older:
-                if current is None or item.try_number < current.try_number or current.state not in ENDED:
-                    yield from self.of_attempt(earlier(task.task_key, item), item, last=False)
-            if current is not None and task.state.life_cycle != "SKIPPED":
-                yield from self.of_attempt(task, current, last=current.state != "up_for_retry")
+        for unit in self.units():
+            for number, attempt in enumerate(unit.history, 1):
+                latest = number == len(unit.history)
+                task = replace(unit, history=()) if latest else attempt
+                yield from self.of_attempt(task, attempt, last=latest and unit.state.ended)
 
-    def of_attempt(self, task: TaskReport, item: Instance, *, last: bool) -> Iterator[tuple[str, Moment]]:
-        """Start and end of one attempt."""
-        if item.start is None or item.try_number < 1:
+    def of_attempt(self, task: TaskReport, attempt: TaskReport, *, last: bool) -> Iterator[tuple[str, Moment]]:
+        """Start and end of one attempt.
+
+        :param task: what is told: the attempt, or the task whose latest attempt it is.
+        """
+        ended = attempt.state.ended or task.state.life_cycle is LifeCycle.WAITING_FOR_RETRY
+        if not attempt.start_time or not (ended or attempt.state.life_cycle in BEGUN):
             return
-        done = item.state in {*ENDED, "up_for_retry"}
-        if done or item.state in GOING or item.end is not None:
-            change = self.change(Kind.ATTEMPT_STARTED, task=task, attempt=item.try_number)
-            yield f"{task.task_key}/{item.try_number}/s", Moment(item.start, 1, change)
-        if done or (item.end is not None and not last):
-            change = self.change(Kind.ATTEMPT_ENDED, task=task, attempt=item.try_number, last=last)
-            yield f"{task.task_key}/{item.try_number}/e", Moment(item.end or item.start, 2, change)
+        told = {"task": task, "attempt": attempt.attempts}
+        mark = f"{task.task_key}/{attempt.attempts}"
+        start = attempt.start_time / 1000
+        yield f"{mark}/s", Moment(start, 1, self.change(Kind.ATTEMPT_STARTED, **told))
+        if ended:
+            end = max(attempt.end_time / 1000, start)
+            yield f"{mark}/e", Moment(end, 2, self.change(Kind.ATTEMPT_ENDED, **told, last=last))
 
     def end_of(self, task: TaskReport) -> Moment:
         """That a task ended for good."""
         at = (task.end_time or self.report.end_time or millis(self.snapshot.start)) / 1000
         return Moment(at, 3, self.change(Kind.TASK_ENDED, task=task, attempt=task.attempts, last=True))
 
-    def instances(self) -> Iterable[Instance]:
-        """The task instances as they are."""
-        return self.snapshot.instances
-
-    def units(self) -> Iterator[tuple[str, int, TaskReport]]:
-        """What has attempts: tasks, and the iterations of for-each tasks, with Airflow's ids."""
+    def units(self) -> Iterator[TaskReport]:
+        """What has attempts: tasks, and the iterations of for-each tasks."""
         for task in self.report.tasks:
-            if task.iterations is None:
-                yield task.task_key, -1, task
-                continue
-            for item in task.iterations:
-                index = int(item.task_key.rpartition("[")[2].rstrip("]"))
-                yield naming.for_each_iterations(task.task_key), index, item
-
-
-def earlier(task_key: str, item: Instance) -> TaskReport:
-    """An attempt that was followed by another, in the Jobs API's words."""
-    state: State = task_state(item.state if item.state in ENDED else "failed")
-    return TaskReport(task_key, state, item.try_number, millis(item.start), millis(item.end), label=item.label)
+            yield from (task,) if task.iterations is None else task.iterations

@@ -18,6 +18,10 @@ ROW_METRICS: Mapping[str, tuple[str, ...]] = {
 }
 """Metrics of a commit that count the rows it changed; all other operations have `numOutputRows`."""
 
+BYTE_METRICS = ("numOutputBytes", "numTargetBytesAdded", "numAddedBytes")
+FILE_METRICS = ("numFiles", "numTargetFilesAdded", "numAddedFiles")
+"""Metrics of what a commit added; each operation has its own name for it."""
+
 SILENT = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END"})
 """Operations that move rows about and write none."""
 
@@ -33,6 +37,9 @@ class Commit:
 
     :param table: `catalog.schema.table`.
     :param rows: rows written, changed or deleted.
+    :param bytes: size of the files that were added; the same goes for `files`.
+    :param seconds: how long the operation took, as it says itself.
+    :param at: when it was made, in seconds since the epoch.
     """
 
     table: str
@@ -41,6 +48,10 @@ class Commit:
     task_key: str
     task_run_id: int
     rows: int
+    bytes: int = 0
+    files: int = 0
+    seconds: float = 0.0
+    at: float = 0.0
 
 
 def commits_of_run(lake: Path, run_id: int, since: float) -> list[Commit]:
@@ -97,6 +108,10 @@ def commits(log: Path, since: float) -> Iterator[tuple[dict[str, object], Commit
                     task_key=str(who.get("task_key", "")),
                     task_run_id=int(str(who.get("task_run_id", 0))),
                     rows=rows_of(operation, info.get("operationMetrics")),
+                    bytes=metric(info, *BYTE_METRICS),
+                    files=metric(info, *FILE_METRICS),
+                    seconds=metric(info, "executionTimeMs") / 1000,
+                    at=float(str(info.get("timestamp") or 0)) / 1000,
                 ),
             )
 
@@ -125,3 +140,10 @@ def rows_of(operation: str, metrics: object) -> int:
     if operation in SILENT or not isinstance(metrics, Mapping):
         return 0
     return sum(int(metrics.get(name, 0)) for name in ROW_METRICS.get(operation, ("numOutputRows",)))
+
+
+def metric(info: Mapping[str, object], *names: str) -> int:
+    """The first of some metrics that a commit has; 0 where it has none."""
+    metrics = info.get("operationMetrics")
+    found = metrics if isinstance(metrics, Mapping) else {}
+    return next((int(found[name]) for name in names if name in found), 0)
