@@ -95,7 +95,7 @@ def dates(job: Job, request: BackfillRequest) -> list[datetime]:
         raise RunError(f"the range ends at {request.last.isoformat()} and begins later, at {request.first.isoformat()}")
     if request.every is not None and request.every <= timedelta():
         raise RunError("the interval of a backfill is a positive time")
-    found = stepped(request.first, request.every) if request.every else fires(job, request.first)
+    found = stepped(request.first, request.every) if request.every else fires(job, request)
     chosen = list(islice(until(found, request.last), MAX_RUNS + 1))
     if not chosen:
         raise RunError("no date of the schedule lies in that range", hint="--every 1 DAYS takes dates of its own")
@@ -120,18 +120,19 @@ def stepped(first: datetime, every: timedelta) -> Iterator[datetime]:
         moment += every
 
 
-def fires(job: Job, first: datetime) -> Iterator[datetime]:
-    """The fires of a job's schedule from a moment on, whether it is paused or not.
+def fires(job: Job, request: BackfillRequest) -> Iterator[datetime]:
+    """The fires of a job's schedule from the first date on, whether it is paused or not.
 
     :raises RunError: the job has no schedule by time.
     """
     from medallion.triggers.schedule import schedule_of
     from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable
+    from medallion.triggers.watched import EarliestTimetable
 
-    timetable = schedule_of(job)
-    if not isinstance(timetable, (QuartzTimetable, PeriodicTimetable)):
+    timetable = schedule_of(job, request.dag_id)
+    if not isinstance(timetable, (QuartzTimetable, PeriodicTimetable, EarliestTimetable)):
         raise RunError("the job has no schedule to take dates from", hint="name an interval, as in: --every 1 DAYS")
-    moment = timetable.next_fire(first - timedelta(microseconds=1))
+    moment = timetable.next_fire(request.first - timedelta(microseconds=1))
     while moment is not None:
         yield moment
         moment = timetable.next_fire(moment)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from medallion.runs.restart import cancel_active
-from medallion.runs.rules import RulesOf, StartRules, rules_of
+from medallion.runs.rules import RulesOf, StartRules, at_once, rules_of
 from medallion.runs.skipping import Termination, over_limit, skip_waiting, waited_too_long
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def release_backfills(session: Session, now: datetime) -> list[str]:
     for (dag_id, name), runs in groups.items():
         allowed = int((runs[0].conf or {})[BACKFILL].get("max_concurrent") or 1)
         for run in runs[: max(allowed - active_of_backfill(session, dag_id, name, now), 0)]:
-            run.run_after = run.queued_at = now
+            run.run_after, run.queued_at = at_once(now), now
             released.append(run.run_id)
     return released
 

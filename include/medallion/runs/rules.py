@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from medallion.settings import Settings
     from medallion.spec.job import Job
+    from medallion.spec.triggers import Continuous, TriggerEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,30 @@ class StartRules:
     continuous: bool = False
 
 
+def at_once(moment: datetime) -> datetime:
+    """`run_after` of a run that may start at a moment, so that Airflow's scheduler starts it then.
+
+    SQLite compares times as text, and its present has whole seconds: what begins at 12:00:05.3 counts as past from
+    12:00:06 on. What begins just before 12:00:05 counts at once.
+    """
+    return moment.replace(microsecond=0) - timedelta(microseconds=1)
+
+
 RulesOf = Callable[[str], StartRules | None]
 """The rules of a DAG; None for a DAG that is no job of ours."""
 
 
 def run_limit(job: Job) -> int:
     """`max_concurrent_runs`: 1 when absent; a continuous job has one run whatever it says."""
-    if job.continuous is not None:
+    if continuous_blocks(job):
         return 1
     return 1 if job.max_concurrent_runs is None else job.max_concurrent_runs
+
+
+def continuous_blocks(job: Job) -> list[Continuous | TriggerEntry]:
+    """What makes a job continuous: its own block, or an entry of `triggers`; each has a `pause_status`."""
+    own = [job.continuous] if job.continuous is not None else []
+    return [*own, *(entry for entry in job.triggers or () if entry.continuous is not None)]
 
 
 def start_rules(job: Job) -> StartRules:
@@ -46,7 +63,7 @@ def start_rules(job: Job) -> StartRules:
     (the reader of bundles writes it out, as the Databricks CLI does). API 2.1 has it off.
     """
     queue = job.queue.enabled if job.queue is not None else True
-    active = job.continuous is not None and str(job.continuous.pause_status or "UNPAUSED") != "PAUSED"
+    active = any(str(block.pause_status or "UNPAUSED") != "PAUSED" for block in continuous_blocks(job))
     return StartRules(run_limit(job), bool(queue), active)
 
 

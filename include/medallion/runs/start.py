@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import RunError
 from medallion.runs import ids
 from medallion.runs.notes import note
 from medallion.runs.restart import cancel_active
-from medallion.runs.rules import RulesOf, StartRules, rules_of
+from medallion.runs.rules import RulesOf, StartRules, at_once, rules_of
 from medallion.runs.skipping import Termination, over_limit, skip_tasks, tell, termination_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ PATIENCE = 60.0
 """Seconds that a start waits for a busy database."""
 JOB_PARAMETERS = "job_parameters"
 """Key of a run's conf."""
+RULES: dict[Path, RulesOf] = {}
+"""By project. The API server has one."""
 CONTINUOUS_RESTART = "continuous_restart"
 """Trigger type of a run that took the place of a continuous job's (Jobs API, `TriggerType`)."""
 ONE_AT_A_TIME = threading.Lock()
@@ -154,10 +157,11 @@ def start(settings: Settings, request: StartRequest) -> Started:
             time.sleep(0.05)
 
 
-@cache
 def known_rules(settings: Settings) -> RulesOf:
-    """The rules of all jobs, kept for this process."""
-    return rules_of(settings)
+    """The rules of a project's jobs, kept for this process."""
+    if settings.project not in RULES:
+        RULES[settings.project] = rules_of(settings)
+    return RULES[settings.project]
 
 
 def start_run(session: Session, settings: Settings, request: StartRequest, rules: StartRules | None) -> Started:
@@ -261,7 +265,7 @@ def create(session: Session, request: StartRequest, run_id: str, now: datetime, 
     try:
         return dag.create_dagrun(
             run_id=run_id,
-            run_after=request.run_after or now,
+            run_after=request.run_after or at_once(now),
             conf=request.conf,
             run_type=DagRunType.MANUAL,
             triggered_by=DagRunTriggeredByType.REST_API,

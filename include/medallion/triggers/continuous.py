@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
-from pendulum import instance
+from pendulum import DateTime, instance
 
+from medallion.runs.rules import at_once
 from medallion.triggers import timetables
 from medallion.triggers.timetables import LakeflowTimetable
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
+    from airflow.utils.types import DagRunType
     from sqlalchemy.orm import Session
 
 FIRST_DELAY = timedelta(seconds=2)
@@ -58,11 +60,17 @@ class ContinuousTimetable(LakeflowTimetable):
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """At once. An edited or resumed job does not wait for the end of a delay."""
-        return None if self.paused else DagRunInfo.exact(instance(timetables.now()))
+        return None if self.paused else run_info(timetables.now())
 
     def next_run_info_from_dag_model(self, *, dag_model: DagModel) -> DagRunInfo | None:
         """The run that is created now: its logical date is this moment, not the one when it was planned."""
-        return DagRunInfo.exact(instance(timetables.now()))
+        return run_info(timetables.now())
+
+    def generate_run_id(
+        self, *, run_type: DagRunType, run_after: DateTime, data_interval: DataInterval | None, **extra: Any
+    ) -> str:
+        """Named by its logical date; `run_after` is the same for all runs of a second."""
+        return run_type.generate_run_id(suffix=(data_interval.start if data_interval else run_after).isoformat())
 
     def serialize(self) -> dict[str, Any]:
         """What the serialised DAG keeps."""
@@ -72,6 +80,11 @@ class ContinuousTimetable(LakeflowTimetable):
     def deserialize(cls, data: dict[str, Any]) -> ContinuousTimetable:
         """The timetable that `serialize` wrote."""
         return cls(paused=data["paused"])
+
+
+def run_info(moment: datetime) -> DagRunInfo:
+    """A run of a moment, which may start at once."""
+    return DagRunInfo(run_after=instance(at_once(moment)), data_interval=DataInterval.exact(instance(moment)))
 
 
 TYPE_NAME = f"{ContinuousTimetable.__module__}.{ContinuousTimetable.__qualname__}"
@@ -100,7 +113,8 @@ def plan_next(session: Session, ended: DagRun, home: Path, *, by_hand: bool) -> 
     from airflow.models.dag import DagModel
     from sqlalchemy import update
 
-    due = timetables.now() + (timedelta() if by_hand else delay(failures_in_a_row(session, ended, home)))
+    wait = timedelta() if by_hand else delay(failures_in_a_row(session, ended, home))
+    due = timetables.now() + wait
     session.execute(
         update(DagModel)
         .where(DagModel.dag_id == ended.dag_id, DagModel.timetable_type == TYPE_NAME)
@@ -108,7 +122,7 @@ def plan_next(session: Session, ended: DagRun, home: Path, *, by_hand: bool) -> 
             next_dagrun=due,
             next_dagrun_data_interval_start=due,
             next_dagrun_data_interval_end=due,
-            next_dagrun_create_after=due,
+            next_dagrun_create_after=due if wait else at_once(due),
             exceeds_max_non_backfill=has_others(session, ended),
         )
         .execution_options(synchronize_session=False)

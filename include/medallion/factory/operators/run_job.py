@@ -14,6 +14,7 @@ from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
 from medallion.runs import ids
 from medallion.runs.records import run_folder
+from medallion.runs.rules import at_once
 from medallion.spec.parameters import pushed_down
 from medallion.spec.references import resolve_task
 
@@ -90,7 +91,7 @@ class RunJobOperator(LakeflowOperator):
                 "parent_run_id": attempt.run_id,
             },
             logical_date=None,
-            run_after=now,
+            run_after=at_once(now),
             reset_dag_run=False,
             skip_when_already_exists=False,
             wait_for_completion=True,
