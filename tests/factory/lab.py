@@ -153,10 +153,6 @@ class Lab:
         name = job if isinstance(job, str) else job["name"]
         if not isinstance(job, str):
             self.write(job)
-        if self.process is None:
-            self.process = self.start()
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
         return self.ask(name, {"dag_id": naming.dag_id(name), "conf": conf, "whole": whole})
 
     def repair(

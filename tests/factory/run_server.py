@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion.components.run_loop import RunLoop
-from medallion.components.run_process import BUNDLE, Request, make_run, publish
+from medallion.components.run_process import BUNDLE, Request, make_run, publish, repair_run
 from medallion.components.task_process import warm_up
 from medallion.errors import MedallionError
 from medallion.settings import Settings
@@ -45,7 +45,12 @@ def main() -> None:
             if not warm:
                 warm_up()
                 warm = True
-            run = make_run(request, dag, session)
+            try:
+                run = make_run(request, dag, session) if request.repair is None else repair_run(request, dag, session)
+            except MedallionError as error:
+                session.rollback()
+                out.write(json.dumps({"error": str(error)}) + "\n")
+                continue
             changes: list[Any] = []
             loop = RunLoop(session, run, BUNDLE, parallelism, home, changes.append)
             last = loop.drive()

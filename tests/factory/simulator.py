@@ -92,3 +92,24 @@ def run_result(tasks: Sequence[Mapping[str, Any]], results: Mapping[str, str]) -
     if any(SIDE[results[task["task_key"]]] == F for task in tasks if task["task_key"] not in inner):
         return "FAILED"
     return "SUCCESS_WITH_FAILURES" if F in {SIDE[state] for state in results.values()} else "SUCCESS"
+
+
+def repair(tasks: Sequence[Mapping[str, Any]], ends: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Result by task key after a repair: what failed, or could not run for it, runs again, and all that depends on it.
+
+    :param tasks: the job's tasks as they are at the repair.
+    :param ends: how a task ends if it runs again.
+    :param before: the results of the run so far.
+    """
+    again = {key for key, result in before.items() if result in {"FAILED", "TIMEDOUT", "UPSTREAM_FAILED"}}
+    while True:
+        more = {task["task_key"] for task in tasks if any(p["task_key"] in again for p in task.get("depends_on", []))}
+        if more <= again:
+            break
+        again |= more
+    results = {key: result for key, result in before.items() if key not in again}
+    todo = {task["task_key"]: task for task in tasks if task["task_key"] in again}
+    while todo:
+        for key in [k for k, t in todo.items() if all(p["task_key"] in results for p in t.get("depends_on", []))]:
+            results[key] = result_of(todo.pop(key), results, ends)
+    return results

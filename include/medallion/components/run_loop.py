@@ -8,19 +8,24 @@ are Airflow's own (`DagRun.update_state`, `schedule_tis`).
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import multiprocessing
 import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
 from medallion.components.task_process import defer_in_child, supervise_in_child
+from medallion.errors import RunError
+from medallion.runs.cancel import ENDED_TASK, Canceller
 from medallion.runs.metadata import snapshot_of_run
+from medallion.runs.requests import requests_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +71,6 @@ class RunLoop:
     home: Path
     tell: Callable[[Snapshot], None]
     slots: dict[Any, Slot] = field(default_factory=dict)
-    canceled: bool = False
     last: Snapshot | None = None
     told: float = 0.0
 
@@ -81,6 +85,7 @@ class RunLoop:
         while True:
             self.session.expire_all()
             self.adopt()
+            self.obey()
             for run in self.runs:
                 if run.state == "running":
                     self.advance(run)
@@ -197,20 +202,38 @@ class RunLoop:
         limit = run.dag.dagrun_timeout if run.dag else None
         return bool(limit and run.start_date and time.time() - run.start_date.timestamp() > limit.total_seconds())
 
+    def obey(self) -> None:
+        """Cancel what people asked for meanwhile."""
+        for run in self.runs:
+            for place, request in requests_of(self.home, run.dag_id, run.run_id):
+                with contextlib.suppress(RunError):  # it has ended by itself
+                    canceller = self.canceller(request.who)
+                    canceller.task(run, request.task_key) if request.task_key else canceller.run(run)
+                self.session.commit()
+                place.unlink(missing_ok=True)
+
     def cancel(self) -> None:
         """End all tasks and runs."""
-        self.canceled = True
         self.session.rollback()
         self.session.expire_all()
         for run in self.runs:
             if run.state not in ENDED:
-                self.end_run(run)
+                self.canceller(getpass.getuser()).end(run)
         self.session.commit()
 
-    def end_run(self, run: DagRun) -> None:
-        """End a run before its time: its tasks' processes are ended, what has not run is skipped, the run failed.
+    def canceller(self, who: str) -> Canceller:
+        """Ends runs and tasks of which this process holds the processes."""
+        return Canceller(self.session, self.home, who, stop=self.stop)
 
-        As Airflow's scheduler does for a run's time-out: teardowns do not run, the listener gives leases back.
+    def stop(self, instances: Collection[TaskInstance]) -> None:
+        """End the processes of task instances."""
+        ids = {item.id for item in instances}
+        stop_processes(slot.process for key, slot in self.slots.items() if key in ids)
+
+    def end_run(self, run: DagRun) -> None:
+        """End a run that is past its time: its tasks' processes are ended, what has not ended is skipped, the run failed.
+
+        As Airflow's scheduler does it: teardowns do not run, the listener gives leases back.
         """
         from airflow.utils.state import DagRunState, TaskInstanceState
 
@@ -218,18 +241,15 @@ class RunLoop:
         stop_processes(slot.process for slot in mine)
         self.session.expire_all()
         for instance in run.get_task_instances(session=self.session):
-            if str(instance.state) in {"running", "queued", "restarting", "deferred"}:
-                instance.state = TaskInstanceState.FAILED if self.canceled else TaskInstanceState.SKIPPED
-            elif instance.state is None or str(instance.state) in {"scheduled", "up_for_retry", "up_for_reschedule"}:
+            if str(instance.state) not in ENDED_TASK:
                 instance.state = TaskInstanceState.SKIPPED
         run.set_state(DagRunState.FAILED)
         self.session.commit()
-        run.notify_dagrun_state_changed(msg="canceled" if self.canceled else "timed_out")
+        run.notify_dagrun_state_changed(msg="timed_out")
 
     def report(self) -> Snapshot:
         """Tell the run's state when it changed."""
         snapshot = snapshot_of_run(self.session, self.run, self.home)
-        snapshot = replace(snapshot, canceled=snapshot.canceled or self.canceled)
         # Told again after a while though nothing changed: that is how a run notices that nobody listens any more.
         if snapshot != self.last or time.monotonic() - self.told > REPEAT:
             self.last, self.told = snapshot, time.monotonic()

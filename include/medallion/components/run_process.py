@@ -42,6 +42,7 @@ class Request:
     :param markers: folder with a file per run of this kind; see `database.local_runs`.
     :param conf: the run's conf: `job_parameters`, `only`.
     :param whole: the job starts other jobs, so all DAGs are made known and not this one alone.
+    :param repair: repair a run instead of making one: `run`, which it is, and the fields of `runs.repair.Wanted`.
     """
 
     dag_id: str
@@ -51,6 +52,7 @@ class Request:
     markers: str
     conf: dict[str, Any] = field(default_factory=dict)
     whole: bool = False
+    repair: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """JSON text of the request."""
@@ -125,7 +127,7 @@ def run(request: Request, emit: Any, marker: Path) -> None:
         clock.done("parse")
         warm_up()
         clock.done("api")
-        dag_run = make_run(request, dag, session)
+        dag_run = make_run(request, dag, session) if request.repair is None else repair_run(request, dag, session)
         marker.write_text(f"{dag_run.dag_id}\t{dag_run.run_id}\n", encoding="utf-8")
         home = Settings.load().home
 
@@ -204,6 +206,23 @@ def make_run(request: Request, dag: SerializedDAG, session: Session) -> DagRun:
     )
     run.dag = dag
     run.queued_at = run.queued_at or now
+    session.commit()
+    return run
+
+
+def repair_run(request: Request, dag: SerializedDAG, session: Session) -> DagRun:
+    """Clear what has to run again; this process drives it, and no scheduler.
+
+    :raises RunError: there is no such run, or it cannot be repaired.
+    """
+    from medallion.runs.lookup import find_run
+    from medallion.runs.repair import Wanted, repair
+
+    asked = dict(request.repair or {})
+    run = find_run(session, asked.pop("run"), request.dag_id)
+    wanted = Wanted(**{**asked, "tasks": tuple(asked["tasks"])})
+    repair(session, run, wanted, Settings.load().home, queue=False)
+    run.dag = dag
     session.commit()
     return run
 

@@ -26,3 +26,8 @@ def run_id(dag_id: str, airflow_run_id: str) -> int:
 def task_run_id(dag_id: str, airflow_run_id: str, task_key: str, map_index: int, try_number: int) -> int:
     """The `run_id` of one attempt of one task. `try_number` counts from 1, as Airflow does."""
     return _number("task", dag_id, airflow_run_id, task_key, map_index, try_number)
+
+
+def repair_id(dag_id: str, airflow_run_id: str, number: int) -> int:
+    """The `repair_id` of a run's repair. `number` counts from 1."""
+    return _number("repair", dag_id, airflow_run_id, number)

@@ -7,28 +7,56 @@ is planned here, in the transaction that ends the run. The API server calls thes
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airflow.listeners import hookimpl
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
 
 log = logging.getLogger(__name__)
+
+
+@hookimpl
+def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
+    """Record a repair that a person made with Airflow's own clear, before its first task starts."""
+    if dag_run.clear_number:
+        from medallion.runs.by_hand import run_cleared
+
+        run_cleared(dag_run)
 
 
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """Give back the leases of a run that succeeded."""
     release(dag_run)
+    repaired(dag_run)
     go_on(dag_run, msg)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
-    """Give back the leases of a run that failed or timed out."""
+    """Give back the leases of a run that failed, timed out or was cancelled; say which it was."""
+    from medallion.runs.by_hand import MANUAL, run_marked_failed, run_timed_out
+
+    if MANUAL in msg:
+        run_marked_failed(dag_run)
+    elif msg == "timed_out":
+        run_timed_out(dag_run)
     release(dag_run)
+    repaired(dag_run)
     go_on(dag_run, msg)
+
+
+@hookimpl
+def on_task_instance_failed(previous_state: object, task_instance: object, error: object) -> None:
+    """Note that a person ended a task. In a worker, where attempts fail by themselves, there is nothing to do."""
+    if isinstance(error, str):
+        from medallion.runs.by_hand import MANUAL, task_marked_failed
+
+        if MANUAL in error:
+            task_marked_failed(cast("TaskInstance", task_instance))
 
 
 def go_on(dag_run: DagRun, msg: str) -> None:
@@ -48,6 +76,14 @@ def go_on(dag_run: DagRun, msg: str) -> None:
     home = Settings.load().home
     canceled = bool(read_notes(home, dag_run.dag_id, dag_run.run_id).get("canceled"))
     plan_next(session, dag_run, home, by_hand=canceled or "manually" in msg)
+
+
+def repaired(dag_run: DagRun) -> None:
+    """Note how a repair ended."""
+    if dag_run.clear_number:
+        from medallion.runs.by_hand import repair_ended
+
+        repair_ended(dag_run)
 
 
 def release(dag_run: DagRun) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,13 +75,27 @@ def stopped_by_people(notes: Notes) -> frozenset[tuple[str, int, int]]:
     return frozenset((task_id, index, number) for task_id, index, number in notes.get("canceled_attempts") or ())
 
 
+def with_notes(snapshot: Snapshot, notes: Notes) -> Snapshot:
+    """A snapshot that came from elsewhere than the database, with what the notes of its run say."""
+    stopped = stopped_by_people(notes)
+    waited = {(task_id, index, -number - 1) for task_id, index, number in stopped if number < 0}
+    instances = tuple(
+        replace(item, canceled=(item.task_id, item.map_index, item.try_number) in stopped | waited)
+        for item in snapshot.instances
+    )
+    repairs = len(notes.get("repairs") or ())
+    return replace(snapshot, instances=instances, canceled=bool(notes.get("canceled")), repairs=repairs)
+
+
 def current_instances(
     session: Session, dag_run: DagRun, stopped: frozenset[tuple[str, int, int]]
 ) -> Iterable[Instance]:
     """The task instances as they are now."""
     from airflow.models.taskinstance import TaskInstance
 
-    return instances_from(session, TaskInstance, dag_run, stopped)
+    # One that waited when it was ended; see `runs.cancel.mark_of`.
+    waited = {(task_id, index, -number - 1) for task_id, index, number in stopped if number < 0}
+    return instances_from(session, TaskInstance, dag_run, stopped | waited)
 
 
 def earlier_attempts(session: Session, dag_run: DagRun, stopped: frozenset[tuple[str, int, int]]) -> Iterable[Instance]:

@@ -191,6 +191,9 @@ def report(job: Job | Shape, snapshot: Snapshot, home: Path | None = None) -> Ru
     teller = TaskTeller(shape, snapshot, Records(home, snapshot.dag_id, snapshot.run_id), late)
     tasks = teller.tasks()
     results = {task.task_key: task.state.result for task in tasks}
+    if late and not snapshot.canceled:
+        # What the run's time-out left undone is CANCELED; a person's cancel of a leaf would make the run so too.
+        results = {key: Result.FAILED if result is Result.CANCELED else result for key, result in results.items()}
     cause = Cause(timed_out=late, canceled=snapshot.canceled)
     state = run_state(snapshot.state, results, leaves_of(teller.edges), cause)
     if told.get("code") == "MAX_CONCURRENT_RUNS_EXCEEDED" and state.ended:

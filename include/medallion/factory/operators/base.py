@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
 from medallion.errors import MedallionError
 from medallion.factory.attempt import Attempt
@@ -103,6 +104,14 @@ class LakeflowOperator(BaseOperator):
         """Go on after a wait; Airflow renders the iteration's label again."""
         self.set_label(context)
         return super().resume_execution(next_method, next_kwargs, context)
+
+    def on_kill(self) -> None:
+        """Airflow ends this task: a person cancelled it, or the worker goes down. Leave from where it stands.
+
+        Airflow calls this from its handler of SIGTERM, and at a time-out too, whose own exception goes on.
+        """
+        if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):
+            raise AttemptFailed(f"task {self.task.task_key} was ended from outside")
 
     def set_label(self, context: Context) -> None:
         """Give Airflow the label of an iteration; see `map_index_template`."""
