@@ -7,8 +7,10 @@ from airflow.plugins_manager import AirflowPlugin
 
 from medallion.components import preload
 from medallion.runs import listener
+from medallion.triggers import listener as trigger_listener
 from medallion.triggers.continuous import ContinuousTimetable
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
+from medallion.triggers.watched import EarliestTimetable, WatchedTimetable
 from medallion.web.app import LazyApp
 
 
@@ -16,6 +18,9 @@ class MedallionPlugin(AirflowPlugin):
     """What Medallion adds to Airflow."""
 
     name = "medallion"
-    timetables = [QuartzTimetable, PeriodicTimetable, UnfiredTimetable, ContinuousTimetable]
-    listeners = [listener, preload]
+    timetables = [
+        *(QuartzTimetable, PeriodicTimetable, ContinuousTimetable),
+        *(EarliestTimetable, WatchedTimetable, UnfiredTimetable),
+    ]
+    listeners = [listener, preload, trigger_listener]
     fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}]

@@ -36,7 +36,7 @@ def build_dag(definition: JobDefinition) -> DAG:
         naming.dag_id(name),
         dag_display_name=name,
         description=job.description,
-        schedule=schedule_of(job),
+        schedule=schedule_of(job, naming.dag_id(name)),
         params=params(job),
         tags=naming.tags(job.tags or {}),
         catchup=False,

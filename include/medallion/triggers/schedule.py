@@ -1,47 +1,78 @@
-"""A job's schedule, trigger or continuous block as the `schedule` of its DAG. Runs at parse time."""
+"""A job's schedule, trigger, continuous and triggers blocks as the `schedule` of its DAG. Runs at parse time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from medallion.triggers.assets import condition_of
 from medallion.triggers.continuous import ContinuousTimetable
+from medallion.triggers.entries import MODELS, TIMED, WORDS, Block, blocks_of, entries_of, paused
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
+from medallion.triggers.watched import EarliestTimetable, WatchedTimetable
 
 if TYPE_CHECKING:
     from medallion.spec.job import Job
-    from medallion.spec.triggers import Trigger
 
 
-WATCHED = ("file_arrival", "table_update", "model", "job_completion")
+def schedule_of(job: Job, dag_id: str = "") -> Any:
+    """What Airflow's DAG takes as `schedule`; None for a job that only starts by hand.
+
+    A continuous trigger always has a run, so what stands beside it has nothing to start.
+
+    :param dag_id: of the job's DAG; may stay away where only times are asked for.
+    """
+    running: list[Any] = [job.continuous] if job.continuous is not None else []
+    running += [entry for entry in job.triggers or () if entry.continuous is not None]
+    blocks = blocks_of(job)
+    awake = [holder for holder in running if not paused(holder.pause_status)]
+    if awake or (running and not blocks):
+        return ContinuousTimetable(paused=not awake)
+    if not blocks:
+        return None
+    return single_time(blocks) or several(job, dag_id, blocks)
 
 
-def schedule_of(job: Job) -> Any:
-    """What Airflow's DAG takes as `schedule`; None for a job that only starts by hand."""
-    if job.schedule is not None:
-        block = job.schedule
-        return QuartzTimetable(block.quartz_cron_expression, block.timezone_id, paused=paused(block.pause_status))
-    if job.trigger is not None:
-        return trigger_of(job.trigger)
-    if job.continuous is not None:
-        return ContinuousTimetable(paused=paused(job.continuous.pause_status))
-    if job.triggers:
-        return UnfiredTimetable("Several triggers: not watched on this machine")
-    return None
+def single_time(blocks: list[Block]) -> QuartzTimetable | PeriodicTimetable | None:
+    """The timetable of a job whose one trigger is a plain time, paused or not."""
+    if len(blocks) != 1 or blocks[0].kind not in TIMED or blocks[0].condition is not None:
+        return None
+    (block,) = blocks
+    if block.kind == "schedule":
+        return QuartzTimetable(block.payload.quartz_cron_expression, block.payload.timezone_id, paused=block.paused)
+    return PeriodicTimetable(block.payload.interval, str(block.payload.unit), paused=block.paused)
 
 
-def trigger_of(trigger: Trigger) -> Any:
-    """The `trigger` block. Kinds that are not watched say so in the UI and start by hand."""
-    if trigger.periodic is not None:
-        return PeriodicTimetable(
-            trigger.periodic.interval, str(trigger.periodic.unit), paused=paused(trigger.pause_status)
-        )
-    kind = next((name for name in WATCHED if getattr(trigger, name) is not None), "unknown trigger")
-    words = kind.replace("_", " ").capitalize()
-    if paused(trigger.pause_status):
-        return UnfiredTimetable(f"Paused: {words.lower()}")
-    return UnfiredTimetable(f"{words}: not watched on this machine")
+def several(job: Job, dag_id: str, blocks: list[Block]) -> Any:
+    """The timetable of watched triggers, of several, or of none that can fire."""
+    entries = entries_of(job)
+    times = [
+        [block.kind, block.payload.to_json()]
+        for block in blocks
+        if block.kind in TIMED and block.condition is None and not block.paused
+    ]
+    text = all_words(blocks)
+    if entries:
+        return WatchedTimetable(condition_of(dag_id, entries), text, times)
+    return EarliestTimetable(times) if times else UnfiredTimetable(text)
 
 
-def paused(status: object) -> bool:
-    """Whether a `pause_status` is PAUSED; absent means UNPAUSED (Jobs API)."""
-    return str(status or "UNPAUSED") == "PAUSED"
+def all_words(blocks: list[Block]) -> str:
+    """All triggers of a job; which ones are paused."""
+    if all(block.paused for block in blocks):
+        return "Paused: " + " or ".join(small(words_of(block)) for block in blocks)
+    return " or ".join(f"{words_of(block)} (paused)" if block.paused else words_of(block) for block in blocks)
+
+
+def words_of(block: Block) -> str:
+    """One trigger as a person reads it."""
+    if block.kind == MODELS:
+        return "Model: not watched on this machine, which has no model registry"
+    text = WORDS[block.kind](block.payload.to_json())
+    if block.condition is not None:
+        text += f", if query {block.condition.sql_query_id} says so"
+    return text
+
+
+def small(text: str) -> str:
+    """The text for the middle of a sentence; an expression stays as it is."""
+    return text[:1].lower() + text[1:]
