@@ -154,10 +154,10 @@ def run_result(
 
     :param failed: Airflow counts the run as failed; decides only where no leaf tells (a setup task of ours failed).
     """
-    if cause.timed_out and not cause.canceled:
-        return Result.TIMEDOUT
     if cause.canceled or any(tasks.get(leaf) in {Result.CANCELED, Result.UPSTREAM_CANCELED} for leaf in leaves):
         return Result.CANCELED
+    if cause.timed_out:
+        return Result.TIMEDOUT
     if failed or not all(tasks.get(leaf) in GOOD for leaf in leaves):
         return Result.FAILED
     return Result.SUCCESS if all(result in GOOD for result in tasks.values()) else Result.SUCCESS_WITH_FAILURES
