@@ -6,14 +6,15 @@ Implements `spec.references.Scope`: answers are fetched when a reference asks fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from medallion.factory.answers import VALUE_KEYS, AirflowAnswers
 from medallion.factory.naming import for_each_inputs, job_name
-from medallion.runs import ids
+from medallion.runs import ids, repairs
 from medallion.runs.records import TIMEOUT, Records, run_folder, safe
+from medallion.runs.rules import start_rules
 from medallion.spec.disabled import disabled_tasks
 from medallion.spec.references import TableUpdate, resolve_parameters
 
@@ -144,8 +145,8 @@ class AttemptScope:
 
     @property
     def repair_count(self) -> int:
-        """Repairs so far, as the run's conf counts them."""
-        return int(self._attempt.conf.get("repair_count", 0))
+        """Repairs so far, as the run's notes count them."""
+        return repairs.count(self._settings.home, self._attempt.dag_id, self._attempt.airflow_run_id)
 
     @property
     def start_time(self) -> datetime:
@@ -154,14 +155,18 @@ class AttemptScope:
 
     @property
     def trigger_time(self) -> datetime:
-        """When the trigger fired: the run's logical date, or the moment that a run by hand was asked for."""
-        return self._run.logical_date or self._run.run_after
+        """When the trigger fired: the run's logical date, or the moment that a run by hand was asked for.
+
+        The latter may be a microsecond before its second (`runs.rules.at_once`).
+        """
+        return self._run.logical_date or self._run.run_after + timedelta(microseconds=1)
 
     @property
     def trigger_type(self) -> str:
         """Type of the trigger."""
         given = self._attempt.conf.get("trigger_type")
-        if given is None and self._operator.definition.job.continuous and str(self._run.run_type.value) == "scheduled":
+        scheduled = given is None and str(self._run.run_type.value) == "scheduled"
+        if scheduled and start_rules(self._operator.definition.job).continuous:
             return "continuous"
         return str(given or TRIGGER_TYPES.get(str(self._run.run_type.value), "one_time"))
 
