@@ -51,14 +51,16 @@ def equip(
     progress: Callable[[str], None],
     root: Path | None = None,
     packages: tuple[str, ...] = (),
+    without: frozenset[str] = frozenset(),
 ) -> Equipment:
     """What a task brings along.
 
     :param root: folder that relative paths count from: the definition's, or a Git checkout.
     :param packages: requirement lines that the kind of task needs itself.
+    :param without: packages that those take the place of.
     :raises LibraryError: a library, an environment or a file of variables is wrong or cannot be had.
     """
-    wanted = wanted_by(task, definition.job, packages)
+    wanted = wanted_by(task, definition.job, packages, without)
     in_bundle = definition.file.name in BUNDLE_FILES
     built = loaded(definition, settings).artifacts if in_bundle and (wanted.has_packages or wanted.has_jars) else None
     shelf = Shelf(settings, places, root or definition.root, built, progress)

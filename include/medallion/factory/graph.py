@@ -24,11 +24,13 @@ from medallion.factory import naming
 from medallion.factory.operators.base import rule_of
 from medallion.factory.operators.cluster import StartCluster, StopCluster
 from medallion.factory.operators.condition import ConditionOperator
+from medallion.factory.operators.dbt import DbtOperator
 from medallion.factory.operators.disabled import DisabledOperator
 from medallion.factory.operators.for_each import ForEachInputs, ForEachResult
 from medallion.factory.operators.gate import RunIfGate
 from medallion.factory.operators.process import ProcessOperator
 from medallion.factory.operators.run_job import RunJobOperator
+from medallion.factory.operators.sql import AlertOperator, SqlOperator
 from medallion.factory.operators.unsupported import UnsupportedOperator
 from medallion.factory.retry import LakeflowRetryPolicy, retries
 from medallion.factory.waiting import must_wait
@@ -55,7 +57,9 @@ OPERATORS: Mapping[str, type[LakeflowOperator]] = {
     "notebook_task": ProcessOperator,
     "spark_python_task": ProcessOperator,
     "python_wheel_task": ProcessOperator,
-    "sql_task": ProcessOperator,
+    "sql_task": SqlOperator,
+    "alert_task": AlertOperator,
+    "dbt_task": DbtOperator,
     "condition_task": ConditionOperator,
     "run_job_task": RunJobOperator,
 }

@@ -23,7 +23,7 @@ class Work:
     :param path: as the job states it; a workspace path, or one relative to the definition.
     """
 
-    kind: Literal["notebook", "python", "wheel", "sql"]
+    kind: Literal["notebook", "python", "wheel", "sql", "dbt"]
     path: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
@@ -52,11 +52,22 @@ def python_wheel(payload: Payload, job_parameters: Mapping[str, str]) -> Work:
 
 
 def sql(payload: Payload, job_parameters: Mapping[str, str]) -> Work:
-    """A SQL file with `:name` parameters."""
+    """A SQL file with `:name` parameters. Queries and alerts are found by `operators.sql`."""
     if not payload.get("file"):
-        raise UnsupportedError("sql_task runs a file here", hint="queries, alerts and dashboards live on Databricks")
-    parameters = pushed_down("sql_task", payload.get("parameters") or {}, job_parameters)
-    return Work("sql", payload["file"]["path"], parameters=parameters)
+        raise UnsupportedError("the sql_task has neither a file nor a query, an alert or a dashboard")
+    return Work("sql", payload["file"]["path"], parameters=sql_parameters(payload, job_parameters))
+
+
+def sql_parameters(payload: Payload, job_parameters: Mapping[str, str]) -> dict[str, str]:
+    """The `:name` values of a SQL task: its own and the job's, of which the job's win."""
+    return pushed_down("sql_task", payload.get("parameters") or {}, job_parameters)
+
+
+def dbt(payload: Payload, job_parameters: Mapping[str, str]) -> Work:
+    """dbt commands in a project. Job parameters reach them only by references."""
+    names = ("commands", "catalog", "schema", "profiles_directory", "warehouse_id")
+    options = {name: payload[name] for name in names if payload.get(name)}
+    return Work("dbt", str(payload.get("project_directory") or "."), options={"dbt": options})
 
 
 WORK: Mapping[str, Callable[[Payload, Mapping[str, str]], Work]] = {
@@ -64,4 +75,5 @@ WORK: Mapping[str, Callable[[Payload, Mapping[str, str]], Work]] = {
     "spark_python_task": spark_python,
     "python_wheel_task": python_wheel,
     "sql_task": sql,
+    "dbt_task": dbt,
 }

@@ -31,6 +31,8 @@ from medallion.settings import Settings
 from medallion.spec.problems import did_you_mean
 
 PAGE_NICENESS = 10
+FILELESS = frozenset({"wheel", "dbt"})
+"""Kinds whose work is no file: their folder does not go on `sys.path`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +173,11 @@ def failed(task: Task, error: BaseException) -> TaskResult:
 
 def dispatch(task: Task) -> TaskResult:
     """Run what the context's kind says."""
+    from medallion.runtime.dbt import run_dbt
     from medallion.runtime.notebook import run_notebook
     from medallion.runtime.scripts import run_script, run_sql, run_wheel
 
-    kinds = {"notebook": run_notebook, "python": run_script, "wheel": run_wheel, "sql": run_sql}
+    kinds = {"notebook": run_notebook, "python": run_script, "wheel": run_wheel, "sql": run_sql, "dbt": run_dbt}
     try:
         return kinds[task.context.kind](task)
     except BaseException as error:  # noqa: BLE001  becomes the task's failure
@@ -186,24 +189,37 @@ def prepare(task: Task) -> None:
     from medallion.compute import paths
     from medallion.runtime.injected import inject
     from medallion.runtime.shell import Shell
+    from medallion.runtime.streams import watch_streams
 
     context = task.context
     paths.install(context.places)
     task.file = local_file(context)
-    folder = Path(context.root or context.output) if context.kind == "wheel" else task.file.parent
+    fileless = context.kind in FILELESS
+    folder = Path(context.root or context.output) if fileless else task.file.parent
     if folder.is_dir():
         os.chdir(folder)
-    wanted = [*context.options.get("site", ()), "" if context.kind == "wheel" else str(folder), context.root]
+    wanted = [*context.options.get("site", ()), "" if fileless else str(folder), context.root]
     sys.path[:0] = [entry for entry in dict.fromkeys(wanted) if entry and entry not in sys.path]
+    replace_packages(context)
     begun = time.time()
     if context.driver:
         task.spark = attach(context)
+        watch_streams(task.spark, Path(context.output), context.options)
     attached = time.time()
     if context.kind == "notebook":
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
         task.shell = Shell(task.display, task.settings.home / "ipython")
     inject(task)
     task.seconds.update(spark=round(attached - begun, 4), shell=round(time.time() - attached, 4))
+
+
+def replace_packages(context: TaskContext) -> None:
+    """Let the task's own packages take the place of those that this process has loaded on its way here."""
+    from medallion.runtime.magics.pip import forget_modules
+
+    if not context.options.get("forkable"):
+        for folder in context.options.get("site", ()):
+            forget_modules(Path(folder))
 
 
 def local_file(context: TaskContext) -> Path:
@@ -218,6 +234,8 @@ def local_file(context: TaskContext) -> Path:
         return find_notebook(context.path, context.places)
     if context.kind == "wheel" or "sql" in context.options:
         return Path(context.path)
+    if context.kind == "dbt":
+        return Path(to_local(context.path, context.places))
     file = Path(to_local(context.path, context.places)).absolute()
     if not file.is_file():
         there = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []

@@ -9,7 +9,7 @@ import json
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from importlib import metadata
@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError
+from medallion.runtime import alerts
 from medallion.runtime.display import plain
 from medallion.runtime.failures import describe, user_line
 from medallion.runtime.magics import sql
 from medallion.runtime.notebook import is_lost
 from medallion.runtime.protocol import Failure, TaskResult
 from medallion.runtime.source import is_notebook
+from medallion.runtime.sql_text import fill_markers
 from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -156,7 +158,9 @@ def run_sql(task: Task) -> TaskResult:
     given = task.context.options.get("sql")
     text = str(given) if given is not None else Path(task.context.path).read_text(encoding="utf-8-sig")
     try:
-        frame = sql.run_statements(task, text)
+        frame = sql.run_statements(task, fill_markers(text, task.context.parameters))
+        if (rule := task.context.options.get("alert")) is not None:
+            return run_alert(task, frame, rule)
         if frame is None or not frame.columns:
             task.output.log("OK\n")
             return TaskResult(success=True, output={"columns": [], "rows": []})
@@ -166,6 +170,16 @@ def run_sql(task: Task) -> TaskResult:
     shown = [[row[name] for name in frame.columns] for row in rows[:ROW_LIMIT]]
     task.display.table(frame.columns, shown, more=len(rows) > ROW_LIMIT)
     return TaskResult(success=True, output=limited(frame.columns, rows))
+
+
+def run_alert(task: Task, frame: Any, rule: Mapping[str, Any]) -> TaskResult:
+    """The result of an alert's query: its first rows and the state. Every state is a success."""
+    if frame is None or not frame.columns:
+        raise MedallionError(f"alert {rule['name']}: its query gives no result", hint="end it with a SELECT")
+    state, why = alerts.evaluate(frame, rule)
+    task.output.log(f"Alert {rule['name']}: {state}: {why}\n")
+    rows = [row.asDict(recursive=True) for row in frame.take(ROW_LIMIT + 1)]
+    return TaskResult(success=True, output={**limited(frame.columns, rows), "alert_state": state})
 
 
 def fail_sql(task: Task, error: Exception) -> TaskResult:

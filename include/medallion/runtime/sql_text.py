@@ -137,3 +137,10 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
         return values.get(name, found[0])
 
     return re.sub(r"\$\{([^}\n]+)\}|\$([A-Za-z_]\w*)", fill, text)
+
+
+def fill_markers(text: str, values: Mapping[str, str]) -> str:
+    """`{{name}}` of known names replaced by their text, as legacy queries of Databricks SQL have them."""
+    if not values:
+        return text
+    return re.sub(r"\{\{\s*([\w.-]+)\s*\}\}", lambda found: values.get(found[1], found[0]), text)

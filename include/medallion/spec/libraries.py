@@ -6,6 +6,7 @@ A task has `libraries` of its own, or the environment that its `environment_key`
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ class Wanted:
         return bool(self.jars or self.maven)
 
 
-def wanted_by(task: Task, job: Job, packages: tuple[str, ...] = ()) -> Wanted:
+def wanted_by(task: Task, job: Job, packages: tuple[str, ...] = (), without: frozenset[str] = frozenset()) -> Wanted:
     """What a task asks for, by its libraries and its environment.
 
     :param packages: requirement lines that the kind of task needs itself.
@@ -66,8 +67,9 @@ def wanted_by(task: Task, job: Job, packages: tuple[str, ...] = ()) -> Wanted:
         refuse(library)
     pypi = [library.pypi for library in libraries if library.pypi is not None]
     dependencies = (environment.dependencies or ()) if environment else ()
+    asked = (*(item.package for item in pypi), *dependencies)
     return Wanted(
-        packages=(*packages, *(item.package for item in pypi), *dependencies),
+        packages=(*packages, *(line for line in asked if name_of(line) not in without)),
         wheels=tuple(library.whl for library in libraries if library.whl),
         requirements=tuple(library.requirements for library in libraries if library.requirements),
         indexes=tuple(dict.fromkeys(item.repo for item in pypi if item.repo)),
@@ -78,6 +80,12 @@ def wanted_by(task: Task, job: Job, packages: tuple[str, ...] = ()) -> Wanted:
         ),
         maven=tuple(library.maven for library in libraries if library.maven is not None),
     )
+
+
+def name_of(line: str) -> str:
+    """The package that a requirement line names, as names are compared."""
+    found = re.match(r"[A-Za-z0-9._-]+", line.strip())
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
 
 
 def environment_of(task: Task, job: Job) -> Environment | None:

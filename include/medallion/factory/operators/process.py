@@ -13,6 +13,7 @@ from medallion.factory.operators.base import LakeflowOperator, show
 from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
 from medallion.factory.work import WORK
+from medallion.runs.health import stream_options
 from medallion.runs.records import TIMEOUT
 from medallion.runs.writes import commit_metadata
 from medallion.spec.references import resolve_task
@@ -44,6 +45,8 @@ class ProcessOperator(LakeflowOperator):
     ui_color = "#e6f4ea"
     packages: ClassVar[tuple[str, ...]] = ()
     """Requirement lines that every task of this kind needs."""
+    instead_of: ClassVar[frozenset[str]] = frozenset()
+    """Packages that are left out of what the task asks for, because those take their place."""
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> str | None:
         """Run the user's code; gives the notebook's exit value."""
@@ -91,6 +94,7 @@ class ProcessOperator(LakeflowOperator):
             progress=show,
             root=files.root,
             packages=self.packages,
+            without=self.instead_of,
         )
         folder = attempt.folder(settings)
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +113,12 @@ class ProcessOperator(LakeflowOperator):
             root=str(files.root),
             environment=extra.variables,
             tag=attempt.tag,
-            options={**work.options, **extra.options, "user_metadata": written_by},
+            options={
+                **work.options,
+                **extra.options,
+                **stream_options(self.definition.job, self.task),
+                "user_metadata": written_by,
+            },
         )
         return Prepared(told, extra.spark_conf)
 

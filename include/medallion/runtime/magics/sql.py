@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from medallion.runtime.source import Cell, Notebook
     from medallion.runtime.task import Task
 
+ROWS_BETWEEN = 1000
+"""Rows that are read of a query which is not the last of its text."""
+
 
 def run_cell(task: Task, notebook: Notebook, cell: Cell) -> None:
     """Run a SQL cell. A failing statement's exception carries its line as `medallion_line`."""
@@ -31,6 +34,8 @@ def run_statements(task: Task, text: str, *, first_line: int = 1) -> Any:
     values = task.widgets.getAll()
     frame = None
     for statement in split_statements(substitute(text, values)):
+        if frame is not None and frame.columns:
+            frame.take(ROWS_BETWEEN)  # Spark runs a query when its rows are read; Databricks runs every statement
         frame = run_statement(task, statement, values, first_line + statement.line)
     return frame
 
