@@ -5,6 +5,8 @@ A run is the Jobs API's integer, Airflow's run id, or `latest` of a job.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from medallion.errors import RunError
 from medallion.runs import ids
 from medallion.runs.metadata import runs_of, snapshot_of_run
 from medallion.runs.report import RunReport, Snapshot, report
-from medallion.runs.shape import Shape, shape_of_dag, shape_of_instances
+from medallion.runs.shape import Shape, shape_of_dag, shape_of_instances, shape_of_job
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
@@ -73,7 +75,18 @@ def dag_of(session: Session, run: DagRun, *, latest: bool = False) -> Serialized
 def shape_of_run(session: Session, run: DagRun, snapshot: Snapshot) -> Shape:
     """What is known of the run's job, even when its definition is gone."""
     dag = dag_of(session, run)
-    return shape_of_dag(dag) if dag is not None else shape_of_instances(run.dag_id, snapshot.instances)
+    shape = shape_of_dag(dag) if dag is not None else shape_of_instances(run.dag_id, snapshot.instances)
+    return replace(shape, loops=inner_keys(run.dag_id, shape.loops)) if shape.loops else shape
+
+
+def inner_keys(dag_id: str, loops: Iterable[str]) -> dict[str, str]:
+    """For-each tasks with the keys of their inner tasks, which only the job's definition names."""
+    from medallion.runs.definitions import Definitions
+    from medallion.settings import Settings
+
+    definition = Definitions(Settings.load()).of(dag_id)
+    known = dict(shape_of_job(definition.job).loops) if definition else {}
+    return {key: known.get(key, "") for key in loops}
 
 
 def report_of(session: Session, run: DagRun, home: Path | None = None) -> RunReport:

@@ -1,0 +1,83 @@
+"""Runs for people and programs: a list, one run with its tasks. Runs in the API server and in the command line's reader."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.runs import ids
+from medallion.runs.lookup import find_run, report_of, shape_of_run
+from medallion.runs.metadata import runs_of, settings_home, snapshot_of_run
+from medallion.runs.report import millis, report
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy.orm import Session
+
+
+def runs_listed(
+    session: Session, home: Path, *, dag_ids: Sequence[str] | None = None, limit: int = 25, state: str | None = None
+) -> list[dict[str, Any]]:
+    """Runs without their tasks, the newest first.
+
+    :param state: `active` or `completed`; None for both.
+    """
+    active = None if state is None else state == "active"
+    found = runs_of(session, dag_ids=dag_ids, limit=limit, active=active)
+    return [row_of(session, run, home) for run in found]
+
+
+def row_of(session: Session, run: DagRun, home: Path) -> dict[str, Any]:
+    """One run of a list."""
+    told = report_of(session, run, home).to_json()
+    repairs = told.pop("repair_history")
+    del told["tasks"]
+    return {**told, **facts_of(run), "repairs": max(len(repairs) - 1, 0)}
+
+
+def run_shown(session: Session, run: DagRun, home: Path) -> dict[str, Any]:
+    """One run with all that is known of it."""
+    snapshot = snapshot_of_run(session, run, home)
+    shape = shape_of_run(session, run, snapshot)
+    told = report(shape, snapshot, home).to_json()
+    return {**told, **facts_of(run), "job_parameters": (run.conf or {}).get("job_parameters") or {}}
+
+
+def facts_of(run: DagRun) -> dict[str, Any]:
+    """What Airflow knows of a run besides its tasks."""
+    return {
+        "dag_id": run.dag_id,
+        "job_id": ids.job_id(run.dag_id),
+        "started_by": run.triggering_user_name,
+        "run_type": str(run.run_type.value) if hasattr(run.run_type, "value") else str(run.run_type),
+        "queued_time": millis(run.queued_at.timestamp()) if run.queued_at else 0,
+    }
+
+
+def main() -> int:
+    """`python -m medallion.runs.history`: answer one request, JSON in and out, from this machine's database."""
+    from airflow.utils.session import create_session
+
+    from medallion.errors import MedallionError
+
+    asked = json.load(sys.stdin)
+    out = sys.stdout
+    sys.stdout = sys.stderr  # whatever Airflow prints must not get into the answer
+    home = settings_home()
+    try:
+        with create_session() as session:
+            if "run" in asked:
+                told = run_shown(session, find_run(session, asked["run"], asked.get("dag_id")), home)
+            else:
+                told = {"runs": runs_listed(session, home, **asked)}
+    except MedallionError as error:
+        told = {"error": error.message, "hint": error.hint}
+    json.dump(told, out, default=str)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
