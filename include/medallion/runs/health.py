@@ -27,6 +27,7 @@ BACKLOGS = {
 STREAMS_FILE = "streams.json"
 """What a task's process writes of its queries, in the attempt's folder (`runtime.streams`)."""
 
+SAMPLE_SECONDS = 10.0
 WINDOW_SECONDS = 600.0
 AGAIN_SECONDS = 1800.0
 FULL = 0.9
@@ -47,6 +48,11 @@ def backlog_limits(owner: Job | Task) -> dict[str, int]:
         if metric in BACKLOGS:
             found[metric] = min(rule.value, found.get(metric, rule.value))
     return found
+
+
+def stream_options(*owners: Job | Task) -> dict[str, float]:
+    """What a task's process is told (`runtime.streams`): how often to look at its streams, where a rule asks for it."""
+    return {"watch_streams": SAMPLE_SECONDS} if any(backlog_limits(owner) for owner in owners) else {}
 
 
 def rules_of(owner: Job | Task) -> Iterable[Any]:

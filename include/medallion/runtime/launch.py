@@ -217,12 +217,17 @@ class TaskProcess:
         self._signal(signal.SIGKILL)  # what the process may have left in its group
         self._cancel_spark()
         if self._stopped is None and self._status == 0 and self._context.kind in {"python", "wheel"}:
-            return TaskResult(success=True)
+            return self._kept(TaskResult(success=True))
         failure = self._death()
         self._on_output(f"{failure.kind}: {failure.message}")
         if (Path(self._context.output) / NOTEBOOK_FILE).is_file():
             start_detached([sys.executable, "-P", "-m", "medallion.runtime.page", self._context.output])
-        return TaskResult(success=False, failure=failure)
+        return self._kept(TaskResult(success=False, failure=failure))
+
+    def _kept(self, result: TaskResult) -> TaskResult:
+        """A result that the process could not write, written for it: records and messages look there."""
+        write_whole(Path(self._context.output) / RESULT_FILE, self._masks.apply(result.to_json()))
+        return result
 
     def _death(self) -> Failure:
         """Why there is no result."""
