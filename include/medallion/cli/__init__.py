@@ -15,7 +15,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from medallion.cli import definitions, machine, notifications, query, running, services, starts
+from medallion.cli import definitions, machine, notifications, query, running, runs, services, starts, triggers
 from medallion.cli.output import fail
 from medallion.errors import MedallionError
 
@@ -65,7 +65,7 @@ def global_options(
     ctx.obj = project
 
 
-for group in (definitions, running, starts, notifications, services, query, machine):
+for group in (definitions, running, starts, runs, notifications, services, query, machine, triggers):
     group.register(app)
 
 
@@ -90,8 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return usage_error(error, as_json=as_json)
     except MedallionError as error:
         return fail(error, as_json=as_json)
-    except (KeyboardInterrupt, typer.Abort):
-        typer.echo("\nstopped", err=True)
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        typer.echo(f"\n{stop}" if str(stop) else "\nstopped", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`medallion list | head`). Nothing may be written any more.

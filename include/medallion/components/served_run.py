@@ -10,6 +10,7 @@ from medallion.components.api_client import ApiClient
 from medallion.components.places import places_of
 from medallion.components.record import Record
 from medallion.errors import RunError
+from medallion.runs import ids
 from medallion.runs.report import Snapshot
 
 if TYPE_CHECKING:
@@ -54,14 +55,19 @@ def watch(client: ApiClient, dag_id: str, run_id: str, only: tuple[str, ...], sh
     :param show: told each time something has changed.
     """
     last: Snapshot | None = None
-    while True:
-        snapshot = client.snapshot(dag_id, run_id, only)
-        if snapshot != last:
-            show(snapshot)
-            last = snapshot
-        if snapshot.state in {"success", "failed"}:
-            return snapshot
-        time.sleep(POLL)
+    try:
+        while True:
+            snapshot = client.snapshot(dag_id, run_id, only)
+            if snapshot != last:
+                show(snapshot)
+                last = snapshot
+            if snapshot.state in {"success", "failed"}:
+                return snapshot
+            time.sleep(POLL)
+    except KeyboardInterrupt:
+        number = ids.run_id(dag_id, run_id)
+        text = f"stopped watching; the run goes on. `medallion cancel {number}` ends it"
+        raise KeyboardInterrupt(text) from None
 
 
 def wait_for_dag(client: ApiClient, dag_id: str, say: Callable[[str], None]) -> dict[str, Any]:

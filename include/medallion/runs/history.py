@@ -43,7 +43,8 @@ def run_shown(session: Session, run: DagRun, home: Path) -> dict[str, Any]:
     snapshot = snapshot_of_run(session, run, home)
     shape = shape_of_run(session, run, snapshot)
     told = report(shape, snapshot, home).to_json()
-    return {**told, **facts_of(run), "job_parameters": (run.conf or {}).get("job_parameters") or {}}
+    given = (run.conf or {}).get("job_parameters") or {}
+    return {**told, **facts_of(run), "job_parameters": given, "loops": dict(shape.loops)}
 
 
 def facts_of(run: DagRun) -> dict[str, Any]:

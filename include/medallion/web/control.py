@@ -6,6 +6,7 @@ Who may do what is Airflow's decision for the DAG, as for its own pages.
 # No `from __future__ import annotations`: FastAPI reads the dependencies from the annotations.
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, Literal
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -127,3 +128,13 @@ def shown(dag_id: str, run: str, session: SessionDep) -> dict[str, Any]:
 
     with refusing():
         return run_shown(session, find_run(session, run, dag_id), settings_home())
+
+
+@router.get("/jobs/{dag_id}/runs/{run}/snapshot", dependencies=[MayRead])
+def snapshot(dag_id: str, run: str, session: SessionDep) -> dict[str, Any]:
+    """One run in Airflow's words, for those who follow it."""
+    from medallion.runs.lookup import find_run
+    from medallion.runs.metadata import snapshot_of_run
+
+    with refusing():
+        return asdict(snapshot_of_run(session, find_run(session, run, dag_id), settings_home()))
