@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from medallion.errors import MedallionError, RunError
 from medallion.settings import Settings
@@ -59,6 +59,17 @@ class Request:
         return json.dumps(asdict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Tells the command what happens: one JSON object a line."""
+
+    stream: TextIO
+
+    def __call__(self, kind: str, value: object) -> None:
+        """Tell one thing."""
+        self.stream.write(json.dumps({kind: value}, default=str) + "\n")
+
+
 class Canceled(BaseException):
     """The run is to end now."""
 
@@ -66,19 +77,15 @@ class Canceled(BaseException):
 def main() -> int:
     """Run it; the exit status tells only whether this process itself went well."""
     request = Request(**json.load(sys.stdin))
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    events = Events(os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1))
     # Whatever Airflow or a plugin prints must not get between the events.
     os.dup2(2, 1)
-
-    def emit(kind: str, value: object) -> None:
-        events.write(json.dumps({kind: value}, default=str) + "\n")
-
     marker = mark(request)
     try:
         with canceling():
-            run(request, emit, marker)
+            run(request, events, marker)
     except MedallionError as error:
-        emit("error", {"message": error.message, "hint": error.hint, "code": error.exit_code})
+        events("error", {"message": error.message, "hint": error.hint, "code": error.exit_code})
         return 1
     except (BrokenPipeError, Canceled):
         return 1
@@ -113,8 +120,9 @@ def canceling() -> Iterator[None]:
     yield
 
 
-def run(request: Request, emit: Any, marker: Path) -> None:
+def run(request: Request, emit: Events, marker: Path) -> None:
     """Load Airflow, make the run, drive it to its end."""
+    from medallion.components.run_follower import follow_beside
     from medallion.components.run_loop import RunLoop
     from medallion.components.task_process import warm_up
 
@@ -129,12 +137,13 @@ def run(request: Request, emit: Any, marker: Path) -> None:
         clock.done("api")
         dag_run = make_run(request, dag, session) if request.repair is None else repair_run(request, dag, session)
         marker.write_text(f"{dag_run.dag_id}\t{dag_run.run_id}\n", encoding="utf-8")
-        home = Settings.load().home
+        settings = Settings.load()
+        follow_beside(settings, [emit.stream.fileno()])
 
         def tell(snapshot: Snapshot) -> None:
             emit("snapshot", asdict(snapshot))
 
-        loop = RunLoop(session, dag_run, BUNDLE, request.parallelism, home, tell)
+        loop = RunLoop(session, dag_run, BUNDLE, request.parallelism, settings.home, tell)
         try:
             loop.drive()
         except (Canceled, BrokenPipeError):
@@ -145,7 +154,7 @@ def run(request: Request, emit: Any, marker: Path) -> None:
 class Steps:
     """Tells how long each step of the start took."""
 
-    def __init__(self, emit: Any) -> None:
+    def __init__(self, emit: Events) -> None:
         self.emit = emit
         self.last = time.monotonic()
 

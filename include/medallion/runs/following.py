@@ -40,6 +40,16 @@ SETTLE_SECONDS = 5.0
 """How long a run that ended may have tasks that have not: a person ended it, and its processes are being ended."""
 
 
+def load_airflow() -> None:
+    """Import Airflow's models. Before threads start: two that import them at once wait for each other for ever."""
+    from airflow.models import import_all_models
+    from airflow.utils.session import create_session  # noqa: F401  likewise
+    from sqlalchemy.orm import configure_mappers
+
+    import_all_models()
+    configure_mappers()
+
+
 class Follower:
     """Looks at the runs of one Airflow database.
 

@@ -34,6 +34,9 @@ CONSUMERS: tuple[str, ...] = (
 )
 """Who is told, as `module.Class`; each class is called with the Settings."""
 
+LOCAL = tuple(name for name in CONSUMERS if ".queueing." not in name)
+"""Who is told beside a run of its own process, where nothing waits in a queue."""
+
 LOOK_SECONDS = 1.0
 SLOWEST_LOOK_SECONDS = 5.0
 SHARE = 20
@@ -47,6 +50,14 @@ HISTORY_SECONDS = 3600.0
 def folder(home: Path) -> Path:
     """Where the service keeps its files."""
     return home / "jobs_service"
+
+
+def database_name() -> str:
+    """Names the Airflow database of this process, which has a progress of its own: `airflow`, or `aside` beside `up`."""
+    from airflow.configuration import conf
+
+    place = str(conf.get("database", "sql_alchemy_conn"))
+    return "aside" if place.startswith("sqlite") and place.endswith("/aside.db") else "airflow"
 
 
 def heartbeat(home: Path) -> float:
@@ -107,9 +118,10 @@ class Service:
     def __init__(self, settings: Settings, consumers: Sequence[Consumer], database: str = "airflow") -> None:
         from medallion.runs.definitions import Definitions
         from medallion.runs.delivery import Delivery
-        from medallion.runs.following import Follower
+        from medallion.runs.following import Follower, load_airflow
         from medallion.runs.progress import Progress
 
+        load_airflow()
         self.settings = settings
         self.consumers = consumers
         self.progress = Progress(folder(settings.home) / f"{database}.db")

@@ -136,13 +136,14 @@ def time_of(fact: Mapping[str, Any]) -> datetime | None:
     return moment(float(started) / 1000) if isinstance(started, int | float) and started else None
 
 
-def definition_event(action: str, row: Row, at: datetime, file: str, owner: str | None) -> Row:
+def definition_event(action: str, row: Row, at: datetime, since: datetime | None, file: str, owner: str | None) -> Row:
     """A job was made (`create`), changed (`update`) or taken away (`delete`).
 
+    :param since: the change before it, which names this one: told again after a crash it is the same row.
     :param owner: who owns the file: nobody tells who changed it.
     """
     parameters = {"jobId": row["job_id"], "jobName": row["name"], "file": file}
-    return event(at, owner, JOBS, action, parameters, row["job_id"], at)
+    return event(at, owner, JOBS, action, parameters, row["job_id"], since)
 
 
 def actions_in_log(session: Session, after: int) -> tuple[list[Row], int]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.runs.system_tables.audit import definition_event
 from medallion.runs.system_tables.history import changed, job_id_of, job_row, task_rows
+from medallion.runs.system_tables.periods import moment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from medallion.runs.definitions import Definitions
     from medallion.runs.system_tables.rows import Row
     from medallion.runs.system_tables.store import Store
@@ -72,7 +74,7 @@ class Defined:
         gone = frozenset(self.gone(by_id)) if whole else frozenset()
         if not gone and all(self.seen.get(key) == text for key, text in prints.items()):
             return
-        user, at = self.settings.user, datetime.now(UTC).replace(microsecond=0)
+        user, at = self.settings.user, moment(time.time())
         latest = newest(self.store.rows("jobs"), lambda row: str(row["job_id"]))
         jobs = {key: job_row(dag_id, item, user) for key, (dag_id, item) in by_id.items()}
         rows = changed(latest, jobs, at, gone=gone)
@@ -115,7 +117,8 @@ class Defined:
             living = before is not None and before["delete_time"] is None
             action = "delete" if row["delete_time"] is not None else "update" if living else "create"
             file = files.get(row["job_id"]) or self.files.get(row["job_id"], "")
-            told.append(definition_event(action, row, at, file, owner_of(file)))
+            since = before["change_time"] if before is not None else None
+            told.append(definition_event(action, row, at, since, file, owner_of(file)))
         return told
 
     def remember(self, files: Mapping[str, str], gone: frozenset[str]) -> None:
