@@ -24,3 +24,11 @@ class MedallionPlugin(AirflowPlugin):
     ]
     listeners = [listener, preload, trigger_listener]
     fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}]
+    external_views = [
+        {
+            "name": "Triggers",
+            "href": "/lakeflow/triggers/{DAG_ID}",
+            "destination": "dag",
+            "url_route": "lakeflow_triggers",
+        }
+    ]

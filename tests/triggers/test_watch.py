@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,11 @@ class Desk:
     def wait(self, seconds: float = 1) -> list[Firing]:
         """Let time pass, one look a second; the firings."""
         assert self.watch is not None
-        fired = []
+        fired: list[Firing] = []
         for _ in range(max(round(seconds), 1)):
             self.now += 1
-            for item in self.watch.look(self.now) + self.watch.look(self.now, remote=True):
-                fired.append(self.watch.fire(item, self.now))
+            due = self.watch.look(self.now) + self.watch.look(self.now, remote=True)
+            fired += [self.watch.fire(item, self.now) for item in due]
             self.watch.tell()
         self.told += fired
         return fired
@@ -269,7 +270,7 @@ def test_firings_keep_their_distance_over_days(desk: Desk) -> None:
             desk.wait()
     times = [fired.at - begun for fired in desk.told]
     assert 46 <= len(times) <= 49
-    assert all(later - earlier >= 3600 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 3600 for earlier, later in pairwise(times))
 
 
 def test_commits_of_before_start_nothing_and_the_next_one_does(desk: Desk) -> None:

@@ -91,8 +91,12 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One trigger of the job as written, whichever of the three places it stands in."""
+    """One trigger of the job as written, whichever of the three places it stands in.
 
+    :param key: the kind and its number among those of its kind.
+    """
+
+    key: str
     kind: str
     payload: Any
     paused: bool
@@ -101,17 +105,15 @@ class Block:
 
 def blocks_of(job: Job) -> list[Block]:
     """Every trigger of the job but continuous ones: `schedule`, `trigger`, and the entries of `triggers`."""
-    found = []
-    if job.schedule is not None:
-        found.append(
-            Block("schedule", job.schedule, paused(job.schedule.pause_status), condition=job.schedule.sql_condition)
-        )
+    holders: list[tuple[str, Any, Any]] = [("schedule", job.schedule, job.schedule)] if job.schedule else []
     for holder in (*((job.trigger,) if job.trigger is not None else ()), *(job.triggers or ())):
-        found += [
-            Block(kind, payload, paused(holder.pause_status), condition=holder.sql_condition)
-            for kind, payload in kinds_of(holder)
-        ]
-    return found
+        holders += [(kind, payload, holder) for kind, payload in kinds_of(holder)]
+    numbers: dict[str, int] = {}
+    blocks = []
+    for kind, payload, holder in holders:
+        number = numbers[kind] = numbers.get(kind, -1) + 1
+        blocks.append(Block(f"{kind}.{number}", kind, payload, paused(holder.pause_status), holder.sql_condition))
+    return blocks
 
 
 def kinds_of(holder: Trigger | TriggerEntry) -> list[tuple[str, Any]]:
@@ -129,20 +131,20 @@ def entries_of(job: Job) -> tuple[Entry, ...]:
 
     A time with a `sql_condition` is watched too, as the scheduler asks no queries.
     """
-    numbers: dict[str, int] = {}
-    entries = []
-    for block in blocks_of(job):
-        number = numbers[block.kind] = numbers.get(block.kind, -1) + 1
-        if block.paused or block.kind == MODELS or (block.kind in TIMED and block.condition is None):
-            continue
-        entries.append(
-            Entry(
-                key=f"{block.kind}.{number}",
-                kind=block.kind,
-                settings=block.payload.to_json(),
-                between=getattr(block.payload, "min_time_between_triggers_seconds", None) or 0,
-                wait=getattr(block.payload, "wait_after_last_change_seconds", None) or 0,
-                condition=block.condition.to_json() if block.condition else None,
-            )
-        )
-    return tuple(entries)
+    return tuple(
+        entry_of(block)
+        for block in blocks_of(job)
+        if not block.paused and block.kind != MODELS and (block.kind in WATCHED or block.condition is not None)
+    )
+
+
+def entry_of(block: Block) -> Entry:
+    """A block as what a watcher needs of it."""
+    return Entry(
+        key=block.key,
+        kind=block.kind,
+        settings=block.payload.to_json(),
+        between=getattr(block.payload, "min_time_between_triggers_seconds", None) or 0,
+        wait=getattr(block.payload, "wait_after_last_change_seconds", None) or 0,
+        condition=block.condition.to_json() if block.condition else None,
+    )

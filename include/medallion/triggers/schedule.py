@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.triggers.assets import condition_of
 from medallion.triggers.continuous import ContinuousTimetable
-from medallion.triggers.entries import MODELS, TIMED, WORDS, Block, blocks_of, entries_of, paused
+from medallion.triggers.entries import MODELS, TIMED, Block, blocks_of, entries_of, entry_of, paused
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
 from medallion.triggers.watched import EarliestTimetable, WatchedTimetable
 
@@ -67,10 +67,7 @@ def words_of(block: Block) -> str:
     """One trigger as a person reads it."""
     if block.kind == MODELS:
         return "Model: not watched on this machine, which has no model registry"
-    text = WORDS[block.kind](block.payload.to_json())
-    if block.condition is not None:
-        text += f", if query {block.condition.sql_query_id} says so"
-    return text
+    return entry_of(block).words
 
 
 def small(text: str) -> str:

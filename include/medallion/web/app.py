@@ -8,7 +8,7 @@ the routers are imported at the first request.
 from importlib import import_module
 from typing import Any
 
-ROUTERS: tuple[str, ...] = ("medallion.web.starts", "medallion.web.control")
+ROUTERS: tuple[str, ...] = ("medallion.web.starts", "medallion.web.control", "medallion.web.triggers")
 """Modules with a `router` (`fastapi.APIRouter`)."""
 
 

@@ -1,0 +1,284 @@
+"""Jobs that start by themselves under a real scheduler, dag processor and triggerer: one `medallion up` for all tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from medallion.components.api_client import ApiClient
+from medallion.components.ports import free_port
+from medallion.components.record import Record
+from medallion.components.sweep import end_everything
+from medallion.errors import RunError
+from medallion.runs import ids
+from medallion.settings import Settings
+from medallion.triggers.store import shown, state_file
+
+pytestmark = [pytest.mark.e2e, pytest.mark.airflow, pytest.mark.timeout(900)]
+
+MEDALLION = Path(sys.executable).parent / "medallion"
+PROJECT = Path(__file__).parents[2]
+LANDING = "/Volumes/main/default/landing"
+SEVERAL = "/Volumes/main/default/several"
+
+
+def job(name: str, told: str, **more: Any) -> dict[str, Any]:
+    """A job whose one task keeps what references say; it needs no process of its own."""
+    task = {"task_key": "tell", "condition_task": {"op": "EQUAL_TO", "left": told, "right": "x"}}
+    return {"name": name, "max_concurrent_runs": 1, "queue": {"enabled": True}, "tasks": [task], **more}
+
+
+def tables(*names: str, condition: str = "ANY_UPDATED") -> dict[str, Any]:
+    return {"table_update": {"table_names": [f"main.silver.{name}" for name in names], "condition": condition}}
+
+
+TYPE = "{{job.trigger.type}}"
+LOCATION = "{{job.trigger.file_arrival.location}}"
+UPDATED = "{{job.trigger.table_update.updated_tables}}"
+VERSION = "{{job.trigger.table_update.`main.silver.a`.version}}"
+
+JOBS = [
+    job("files", f"{TYPE} {LOCATION}", trigger={"file_arrival": {"url": LANDING}}),
+    job("asleep", TYPE, trigger={"file_arrival": {"url": LANDING}, "pause_status": "PAUSED"}),
+    job("any", f"{TYPE} {UPDATED} {VERSION}", trigger=tables("a", "later")),
+    job("all", f"{TYPE} {UPDATED}", trigger=tables("a", "b", condition="ALL_UPDATED")),
+    job("several", f"{TYPE} {LOCATION}", triggers=[{"file_arrival": {"url": SEVERAL}}, tables("c")]),
+    job(
+        "after",
+        TYPE,
+        trigger={"job_completion": {"jobs": [{"workspace_id": "0", "job_id": str(ids.job_id("any"))}]}},
+    ),
+]
+
+
+@dataclass
+class House:
+    """A project with Airflow up."""
+
+    settings: Settings
+    client: ApiClient
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Airflow's runs of a job, oldest first."""
+        found = self.client.call("GET", f"/dags/{dag_id}/dagRuns?limit=100&order_by=run_after")
+        return list(found["dag_runs"])
+
+    def wait_for_runs(self, dag_id: str, count: int, seconds: float = 60) -> list[dict[str, Any]]:
+        """The runs of a job when there are so many and all have ended."""
+
+        def enough() -> bool:
+            runs = self.runs(dag_id)
+            return len(runs) >= count and all(run["state"] in {"success", "failed"} for run in runs)
+
+        wait_until(enough, seconds, lambda: f"{dag_id}: {self.runs(dag_id)} {self.seen(dag_id)}")
+        found = self.runs(dag_id)
+        assert len(found) == count, found
+        return found
+
+    def told(self, dag_id: str, run: dict[str, Any]) -> str:
+        """What the run's references said."""
+        place = f"/dags/{dag_id}/dagRuns/{quote(run['dag_run_id'])}/taskInstances/tell/xcomEntries/left"
+        return str(self.client.call("GET", place)["value"]).strip('"')
+
+    def files(self, dag_id: str) -> list[str]:
+        """The files that started runs, as the runs tell."""
+        firings = [told for run in self.runs(dag_id) for told in (run["conf"] or {}).get("triggers", ())]
+        return sorted(name for told in firings for name in told["files"])
+
+    def seen(self, dag_id: str) -> Any:
+        """What the watcher says of a job."""
+        return shown(state_file(self.settings.home), dag_id)
+
+    def put(self, url: str, name: str) -> None:
+        """A new file."""
+        folder = self.settings.volumes / url.removeprefix("/Volumes/")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+
+    def write(self, table: str) -> None:
+        """A commit by delta-rs."""
+        import pyarrow as pa
+        from deltalake import write_deltalake
+
+        place = self.settings.lake / "main" / "silver" / table
+        write_deltalake(str(place), pa.table({"x": [1]}), mode="append")
+
+    def optimize(self, table: str) -> None:
+        """A commit that changes no data."""
+        from deltalake import DeltaTable
+
+        DeltaTable(str(self.settings.lake / "main" / "silver" / table)).optimize.compact()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, why: Callable[[], str] = lambda: "") -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"it did not happen in time: {why()}"
+        time.sleep(0.2)
+
+
+def clean_environment() -> dict[str, str]:
+    dropped = ("AIRFLOW_", "MEDALLION_", "DATABRICKS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+
+
+def command(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [MEDALLION, *arguments], cwd=project, env=clean_environment(), capture_output=True, text=True, timeout=400
+    )
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """LAB 08 and jobs of one cheap task each."""
+    project = tmp_path_factory.mktemp("project")
+    shutil.copytree(PROJECT / "jobs" / "lab08", project / "jobs" / "lab08")
+    (project / "medallion.toml").write_text('parallelism = 4\n[workspace]\n"/Workspace/Shared" = "jobs"\n')
+    for item in JOBS:
+        (project / "jobs" / f"{item['name']}.json").write_text(json.dumps(item))
+    settings = Settings.load(project, environ={})
+    make = [sys.executable, str(PROJECT / "jobs" / "lab08" / "generate.py"), "--orders", "300", "--seed", "7", "--out"]
+    subprocess.run([*make, str(settings.volumes / "lab08/default/datasets")], check=True, capture_output=True)
+    done = command(project, "up", "--detach", "--port", str(free_port("127.0.0.1", 18640)), "--json")
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        record = Record.read(settings.home / "up.json")
+        assert record is not None
+        house = House(settings, ApiClient(settings, record.url))
+        watched = [item["name"] for item in JOBS if item["name"] != "asleep"] + ["orders_pipeline"]
+        wait_until(lambda: all(house.seen(name).entries for name in watched), 120, lambda: str(watched))
+        yield house
+    finally:
+        command(project, "down")
+        end_everything(settings)
+
+
+@pytest.fixture(scope="module")
+def lab(house: House) -> str:
+    """A run of customer_pipeline, started before the other tests and looked at after them."""
+    wait_until(lambda: house.client.dag("customer_pipeline") is not None, 60)
+    return house.client.start("customer_pipeline", {})
+
+
+def test_a_new_file_starts_a_run_that_knows_where(house: House, lab: str) -> None:
+    begun = time.monotonic()
+    house.put(LANDING, "one.csv")
+    (run,) = house.wait_for_runs("files", 1)
+    print(f"file -> end of the run: {time.monotonic() - begun:.1f} s")
+    assert house.told("files", run) == f"file_arrival {LANDING}"
+    assert house.files("files") == ["one.csv"]
+
+
+def test_a_commit_of_delta_rs_starts_a_run_and_a_compaction_does_not(house: House) -> None:
+    house.write("a")
+    (run,) = house.wait_for_runs("any", 1)
+    assert house.told("any", run) == 'table ["main.silver.a"] 0'
+    house.optimize("a")
+    house.write("b")
+    (run,) = house.wait_for_runs("all", 1)
+    assert house.told("all", run) == 'table ["main.silver.a","main.silver.b"]'
+    assert len(house.runs("any")) == 1
+
+
+def test_the_end_of_a_job_starts_another(house: House) -> None:
+    (run,) = house.wait_for_runs("after", 1)
+    assert house.told("after", run) == "job_completion"
+
+
+def test_any_of_several_triggers_starts_the_job_and_the_run_knows_which(house: House) -> None:
+    house.put(SEVERAL, "one.csv")
+    (run,) = house.wait_for_runs("several", 1)
+    assert house.told("several", run) == f"file_arrival {SEVERAL}"
+    house.write("c")
+    runs = house.wait_for_runs("several", 2)
+    assert runs[1]["conf"]["trigger_type"] == "table"
+
+
+def test_a_triggerer_that_is_killed_loses_no_file_and_tells_none_twice(house: House) -> None:
+    for number in range(3):
+        record = Record.read(house.settings.home / "up.json")
+        assert record is not None
+        victim = record.components["triggerer"]
+        house.put(LANDING, f"before{number}.csv")
+        time.sleep(0.4 * number)  # so that it dies before it saw the file, while it tells of it, and after
+        os.kill(victim.pid, signal.SIGKILL)
+        house.put(LANDING, f"after{number}.csv")
+        names = {f"{when}{item}.csv" for when in ("before", "after") for item in range(number + 1)} | {"one.csv"}
+        wait_until(lambda names=names: set(house.files("files")) >= names, 120, lambda: str(house.files("files")))
+    house.put(LANDING, "last.csv")
+    wait_until(lambda: "last.csv" in house.files("files"), 60)
+    found = house.files("files")
+    assert len(found) == len(set(found)) == 8
+
+
+def test_a_paused_trigger_starts_nothing_and_does_not_make_up_for_it(house: House) -> None:
+    assert house.runs("asleep") == []
+    awake = job("asleep", TYPE, trigger={"file_arrival": {"url": LANDING}})
+    (house.settings.jobs_folder / "asleep.json").write_text(json.dumps(awake))
+    wait_until(lambda: bool(house.seen("asleep").entries), 60)
+    house.put(LANDING, "awake.csv")
+    house.wait_for_runs("asleep", 1)
+    assert house.files("asleep") == ["awake.csv"]
+
+
+def test_the_command_says_what_starts_a_job_and_what_it_has_seen(house: House) -> None:
+    done = command(house.settings.project, "triggers", "files", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    (entry,) = told["triggers"]
+    assert entry["text"] == f"New files in {LANDING}"
+    assert entry["seen"]["known_files"] >= 8
+    assert told["firings"][0]["key"] == "file_arrival.0"
+
+
+def test_the_page_of_triggers_asks_for_a_login_and_shows_them(house: House) -> None:
+    import urllib.error
+    import urllib.request
+
+    address = f"{house.client.url}/lakeflow/triggers/files"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(address)
+    assert refused.value.code in {401, 403}
+    house.runs("files")
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {house.client.token}"})
+    with urllib.request.urlopen(request) as answer:
+        assert f"New files in {LANDING}" in answer.read().decode()
+
+
+def test_the_customer_pipeline_of_lab_08_starts_the_orders_pipeline(house: House, lab: str) -> None:
+    wait_until(lambda: bool(house.runs("orders_pipeline")), 300, lambda: str(house.runs("customer_pipeline")))
+    (run,) = house.wait_for_runs("orders_pipeline", 1, 400)
+    assert run["state"] == "success"
+    assert run["conf"]["updated_tables"] == ["lab08.silver.silver_customer"]
+    assert [item["state"] for item in house.runs("customer_pipeline")] == ["success"]
+
+
+def test_airflow_shows_both_jobs_and_the_tables_between_them(house: House) -> None:
+    wait_until(lambda: len(edges(house, "lab08.silver.silver_customer")) == 3, 60)
+    made, started, read = edges(house, "lab08.silver.silver_customer")
+    assert made == [("customer_pipeline", "silver_customer")]
+    assert started == ["orders_pipeline"]
+    assert ("orders_pipeline", "silver_orders") in read
+
+
+def edges(house: House, table: str) -> tuple[list[Any], list[Any], list[Any]] | tuple[()]:
+    """Tasks that write a table, jobs that it starts, tasks that read it; empty while Airflow does not know it all."""
+    try:
+        (asset,) = house.client.call("GET", f"/assets?name_pattern={table}")["assets"]
+    except (RunError, ValueError):
+        return ()
+    made = [(item["dag_id"], item["task_id"]) for item in asset["producing_tasks"]]
+    read = [(item["dag_id"], item["task_id"]) for item in asset["consuming_tasks"]]
+    return (made, [item["dag_id"] for item in asset["scheduled_dags"]], read) if made and read else ()
