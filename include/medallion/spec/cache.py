@@ -43,9 +43,13 @@ class JobCache:
 
     def __init__(self, settings: Settings, dag_id: Callable[[str], str] = str) -> None:
         self.folder = settings.home / "cache" / "definitions"
-        self._target, self._user = settings.bundle_target, settings.user
+        self._given: dict[str, Any] = {
+            "target": settings.bundle_target,
+            "user": settings.user,
+            "lookups": settings.lookups,
+        }
         self._dag_id = dag_id
-        self._context = json.dumps([PROGRAM_STATE, self._target, self._user, bundle_environment(os.environ)])
+        self._context = json.dumps([PROGRAM_STATE, self._given, bundle_environment(os.environ)])
         self._memory: dict[Path, tuple[tuple[State, ...], Loaded]] = {}
 
     def load(self, path: Path) -> Loaded:
@@ -79,7 +83,7 @@ class JobCache:
         from medallion.spec.loading import load
 
         started = time.time_ns()
-        loaded = load(path, target=self._target, user=self._user)
+        loaded = load(path, **self._given)
         states = tuple(state_of(file) for file in dict.fromkeys((path, *loaded.read)))
         if max(changed for _, changed, _ in states) < started - SETTLED_SECONDS * 1e9:
             self._write(path, states, loaded)

@@ -32,14 +32,18 @@ ENVELOPE = frozenset(
 """What stands around a job's settings in an answer of the Jobs API (databricks-sdk, Job) or a reset request."""
 
 
+Lookups = Mapping[str, Mapping[str, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to load. `target`, `variables` and `user` are for bundles."""
+    """What to load. All but the path is for bundles."""
 
     path: Path
     target: str | None = None
     variables: Mapping[str, str] | None = None
     user: str | None = None
+    lookups: Lookups | None = None
 
 
 def load(
@@ -48,6 +52,7 @@ def load(
     target: str | None = None,
     variables: Mapping[str, str] | None = None,
     user: str | None = None,
+    lookups: Lookups | None = None,
 ) -> Loaded:
     """The jobs of a definition and every problem of it. Never raises for what the user wrote.
 
@@ -55,8 +60,9 @@ def load(
     :param target: target of a bundle; none is the bundle's default.
     :param variables: values of a bundle's variables.
     :param user: the user name that a bundle's current_user resolves to.
+    :param lookups: ids by kind and name, for a bundle's variables with a lookup.
     """
-    request = Request(Path(path).expanduser().absolute(), target, variables, user)
+    request = Request(Path(path).expanduser().absolute(), target, variables, user, lookups)
     try:
         if request.path.is_dir():
             return load_folder(request)
@@ -93,7 +99,7 @@ def load_as_bundle(request: Request) -> Loaded:
     """An asset bundle."""
     from medallion.spec.bundle import load_bundle
 
-    given: dict[str, Any] = {"target": request.target, "variables": request.variables, "user": request.user}
+    given: dict[str, Any] = {name: getattr(request, name) for name in ("target", "variables", "user", "lookups")}
     loaded = load_bundle(request.path, **{name: value for name, value in given.items() if value is not None})
     if loaded.jobs or loaded.errors:
         return loaded

@@ -194,7 +194,9 @@ def look_up(name: str, lookup: Node, sources: Sources, report: Report) -> Node |
     if wanted.value in known:
         return Node(known[wanted.value], wanted.places)
     message = f"variable {name}: no id is known for the {kind} {wanted.value}, and there is no workspace to ask"
-    hint = did_you_mean(str(wanted.value), known) or f"set it: --var {name}=<id>, or {PREFIX}{name}"
+    hint = did_you_mean(str(wanted.value), known) or (
+        f"set it: --var {name}=<id>, {PREFIX}{name}, or [lookups.{kind}] in medallion.toml"
+    )
     report.error(message, wanted, (*at, kind), hint)
     return None
 
