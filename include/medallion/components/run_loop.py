@@ -196,6 +196,7 @@ class RunLoop:
                 run.state = DagRunState.RUNNING
                 run.start_date = timezone.utcnow()
                 self.runs.append(run)
+                run.notify_dagrun_state_changed(msg="started")
 
     def out_of_time(self, run: DagRun) -> bool:
         """Whether the job's own time-out has passed."""

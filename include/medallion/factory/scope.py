@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from medallion.factory.answers import VALUE_KEYS, AirflowAnswers
 from medallion.factory.naming import for_each_inputs, job_name
 from medallion.runs import ids, repairs
-from medallion.runs.records import TIMEOUT, Records, run_folder, safe
+from medallion.runs.notes import read_notes
+from medallion.runs.records import CANCELED, TIMEOUT, Records, run_folder, safe
 from medallion.runs.rules import start_rules
 from medallion.spec.disabled import disabled_tasks
 from medallion.spec.references import TableUpdate, resolve_parameters
@@ -32,6 +33,8 @@ of its own instead; both count."""
 
 TRIGGER_TYPES = {"scheduled": "periodic", "manual": "one_time", "asset_triggered": "table", "backfill": "one_time"}
 RUN_ERROR = "RunExecutionError"
+WAYS_OF_FAILING: Mapping[str | None, str] = {TIMEOUT: "TIMEDOUT", CANCELED: "CANCELED"}
+"""Results that Airflow calls failed too, by the kind of failure that the attempt's record names."""
 
 
 def given_parameters(job: Job, conf: Mapping[str, Any]) -> dict[str, str]:
@@ -88,13 +91,20 @@ class UpstreamTask:
         inputs = for_each_inputs(self.key)
         states = states_of(self._context, [self.key, *((inputs,) if self._task.kind == "for_each_task" else ())])
         found = outcome(self.key, states, disabled_tasks(self._operator.definition.job)).value
+        if found in {"FAILED", "UPSTREAM_FAILED"} and self._canceled():
+            return "CANCELED"
         if found == "UPSTREAM_FAILED" and states.get(inputs) in {"success", "failed"}:
             return "FAILED"  # Airflow's word for the whole of a loop of which an iteration failed
-        return "TIMEDOUT" if found == "FAILED" and self._timed_out() else found
+        return WAYS_OF_FAILING.get(self._failure_kind(), found) if found == "FAILED" else found
 
-    def _timed_out(self) -> bool:
+    def _failure_kind(self) -> str | None:
         records = Records(self._settings.home, self._attempt.dag_id, self._attempt.airflow_run_id)
-        return records.failure_kind(self.key, -1, self.execution_count) == TIMEOUT
+        return records.failure_kind(self.key, -1, self.execution_count)
+
+    def _canceled(self) -> bool:
+        """Whether a person ended it in this part of the run."""
+        notes = read_notes(self._settings.home, self._attempt.dag_id, self._attempt.airflow_run_id)
+        return self.key in (notes.get("canceled_tasks") or {})
 
     @property
     def error_code(self) -> str | None:

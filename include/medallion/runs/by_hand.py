@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from medallion.runs import repairs
-from medallion.runs.cancel import Canceller, mark_of, note_canceled
+from medallion.runs.cancel import Canceller, mark_of, note_canceled, parent_was_canceled
 from medallion.runs.lookup import report_of, shape_of_run
 from medallion.runs.metadata import settings_home, snapshot_of_run
 from medallion.runs.notes import note
@@ -164,3 +164,13 @@ def repair_ended(run: DagRun) -> None:
     if session is not None and repairs.count(home, run.dag_id, run.run_id):
         session.flush()
         repairs.finish(home, run.dag_id, run.run_id, report_of(session, run, home))
+
+
+def run_orphaned(run: DagRun) -> None:
+    """End a run whose parent was cancelled before it began."""
+    from sqlalchemy.orm import object_session
+
+    session, home = object_session(run), settings_home()
+    who = parent_was_canceled(home, run.dag_id, run.run_id)
+    if session is not None and who is not None and not run.clear_number:
+        Canceller(session, home, who).end(run)

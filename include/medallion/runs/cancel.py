@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import RunError
-from medallion.runs.notes import Notes, change_notes
+from medallion.runs.notes import Notes, change_notes, read_notes
 from medallion.runs.records import run_folder, safe
 from medallion.runs.shape import owner
 from medallion.spec.problems import did_you_mean
@@ -34,7 +34,7 @@ BEGUN = frozenset(
     {"running", "queued", "restarting", "deferred", "awaiting_input", "up_for_retry", "up_for_reschedule"}
 )
 """Airflow's states of a task instance that was started, or handed to a worker."""
-CHILD_FILE = "child.json"
+CHILD_FILE, PARENT_FILE = "child.json", "parent.json"
 MESSAGE = "canceled"
 """What listeners are told of a cancelled run."""
 
@@ -205,3 +205,14 @@ def child_runs(home: Path, dag_id: str, airflow_run_id: str, task_key: str | Non
         except (OSError, ValueError, KeyError):
             log.warning("%s cannot be read", place)
     return found
+
+
+def parent_was_canceled(home: Path, dag_id: str, airflow_run_id: str) -> str | None:
+    """Who cancelled the run or task that started this run, when it was cancelled before this run began; else None."""
+    try:
+        told = json.loads((run_folder(home, dag_id, airflow_run_id) / PARENT_FILE).read_text(encoding="utf-8"))
+        notes = read_notes(home, str(told["dag_id"]), str(told["airflow_run_id"]))
+        fact = notes.get("canceled") or (notes.get("canceled_tasks") or {}).get(str(told["task_key"]))
+    except (OSError, ValueError, KeyError):
+        return None
+    return str(fact["who"]) if fact else None

@@ -20,11 +20,16 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """Record a repair that a person made with Airflow's own clear, before its first task starts."""
-    if dag_run.clear_number:
-        from medallion.runs.by_hand import run_cleared
+    """Record a repair that a person made with Airflow's own clear, before its first task starts.
 
+    A run whose parent was cancelled while it was being made ends at once.
+    """
+    from medallion.runs.by_hand import run_cleared, run_orphaned
+
+    if dag_run.clear_number:
         run_cleared(dag_run)
+    if (dag_run.conf or {}).get("parent_run_id"):
+        run_orphaned(dag_run)
 
 
 @hookimpl

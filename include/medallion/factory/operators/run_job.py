@@ -13,6 +13,7 @@ from medallion.factory.operators.base import LakeflowOperator, show
 from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
 from medallion.runs import ids
+from medallion.runs.notes import read_notes
 from medallion.runs.records import run_folder
 from medallion.runs.rules import at_once
 from medallion.spec.parameters import pushed_down
@@ -106,6 +107,7 @@ class RunJobOperator(LakeflowOperator):
 
         :param event: of the trigger; the state of each run by its id.
         :raises AttemptFailed: the child failed.
+        :raises AirflowFailException: a person cancelled it.
         """
         told = event if isinstance(event, dict) else event[1]
         failed = [run_id for run_id in told["run_ids"] if told.get(run_id) == "failed"]
@@ -116,7 +118,6 @@ class RunJobOperator(LakeflowOperator):
 
 def why_skipped(child: str, run_id: str) -> str:
     """Why the child never ran, as the end of a sentence; empty when it ran."""
-    from medallion.runs.notes import read_notes
     from medallion.runs.skipping import termination_of
     from medallion.settings import Settings
 
