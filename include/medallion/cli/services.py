@@ -241,11 +241,13 @@ def airflow(ctx: typer.Context) -> None:
     from medallion.components.database import ensure_database
     from medallion.components.places import places_of
     from medallion.components.record import Record
+    from medallion.runs.system_tables.store import make_system_tables
 
     settings = settings_of(ctx)
     record = Record.read(places_of(settings).record)
     if record is None or not record.supervisor.alive:
         write_configuration(settings, Endpoint(settings.host, settings.port))
         ensure_database(settings)
+        make_system_tables(settings)
     replace: Callable[..., None] = os.execve
     replace(sys.executable, [sys.executable, "-m", "airflow", *ctx.args], environment(settings))

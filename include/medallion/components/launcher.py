@@ -22,6 +22,7 @@ from medallion.components.places import Places, places_of
 from medallion.components.record import OWNER, Identity, Record
 from medallion.components.sweep import end_groups, sweep
 from medallion.errors import MedallionError, TargetError
+from medallion.runs.system_tables.store import make_system_tables
 
 if TYPE_CHECKING:
     from medallion.settings import Settings
@@ -85,6 +86,7 @@ class Launcher:
         refuse_beside_runs(self.places)
         if ensure_database(self.settings):
             self.report("medallion", "database is ready")
+        make_system_tables(self.settings)
         self.born = time.time()
         for component in self.components:
             self.spawn(component)

@@ -24,6 +24,7 @@ from medallion.components.run_process import BUNDLE, Request
 from medallion.errors import MedallionError, RunError, TargetError
 from medallion.runs.report import Snapshot
 from medallion.runs.stored import snapshot_of
+from medallion.runs.system_tables.store import make_system_tables
 
 if TYPE_CHECKING:
     from medallion.components.jobs import Chosen
@@ -73,6 +74,7 @@ class LocalRun:
             write_configuration(self.settings, Endpoint(self.settings.host, self.settings.port))
         places = aside(self.settings) if self.beside else None
         ensure_database(self.settings, places)
+        make_system_tables(self.settings)
         return self.environment() | (connection(places) if places else {})
 
     def environment(self) -> dict[str, str]:

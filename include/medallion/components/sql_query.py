@@ -51,11 +51,13 @@ def query(settings: Settings, text: str, *, limit: int, say: Callable[[str], Non
     from medallion.compute.connection import Connection
     from medallion.compute.pool import DriverPool
     from medallion.compute.targets import driver_spec
+    from medallion.runs.system_tables.store import make_system_tables
     from medallion.runtime.sql_text import split_statements
 
     statements = split_statements(text)
     if not statements:
         raise SqlError("there is no statement in the text")
+    make_system_tables(settings)
     pool = DriverPool(settings)
     holder = f"sql-{os.getpid()}"
     connection = Connection.load(pool.acquire(driver_spec(settings), holder, pid=os.getpid(), progress=say))

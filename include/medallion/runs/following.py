@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,11 +42,12 @@ SETTLE_SECONDS = 5.0
 
 def load_airflow() -> None:
     """Import Airflow's models. Before threads start: two that import them at once wait for each other for ever."""
-    from airflow.models import import_all_models
+    from airflow import models
     from airflow.utils.session import create_session  # noqa: F401  likewise
     from sqlalchemy.orm import configure_mappers
 
-    import_all_models()
+    import_all: Callable[[], None] = models.import_all_models
+    import_all()
     configure_mappers()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,25 @@ PROPERTIES = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.checkpointInterval": str(TIDY_COMMITS),
 }
+
+
+log = logging.getLogger(__name__)
+
+
+def make_system_tables(settings: Settings) -> None:
+    """Make the tables that are not there, so that a query before the first run finds them empty.
+
+    A lake that cannot be written to is told of by who needs to write.
+    """
+    store = Store(settings)
+    if not store.missing():
+        return
+    from deltalake.exceptions import DeltaError
+
+    try:
+        store.ensure()
+    except (OSError, DeltaError) as error:
+        log.warning("the system tables could not be made: %s", error)
 
 
 class Store:
@@ -52,11 +72,14 @@ class Store:
 
     def ensure(self) -> None:
         """Make the tables that are not there. Readers find them empty before the first run."""
-        missing = [name for name in TABLES if not (self.place(name) / "_delta_log").is_dir()]
-        if missing:
+        if missing := self.missing():
             with self.alone():
                 for name in missing:
                     self.create(name)
+
+    def missing(self) -> list[str]:
+        """The tables that are not there."""
+        return [name for name in TABLES if not (self.place(name) / "_delta_log").is_dir()]
 
     def create(self, name: str) -> None:
         """Make one table; nothing happens when it is there."""
