@@ -15,7 +15,18 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from medallion.cli import definitions, machine, notifications, query, running, runs, services, starts, triggers
+from medallion.cli import (
+    definitions,
+    machine,
+    notifications,
+    query,
+    running,
+    runs,
+    services,
+    starts,
+    system_tables,
+    triggers,
+)
 from medallion.cli.output import fail
 from medallion.errors import MedallionError
 
@@ -65,7 +76,7 @@ def global_options(
     ctx.obj = project
 
 
-for group in (definitions, running, starts, runs, notifications, services, query, machine, triggers):
+for group in (definitions, running, starts, runs, notifications, services, query, machine, triggers, system_tables):
     group.register(app)
 
 

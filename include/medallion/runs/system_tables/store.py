@@ -110,12 +110,20 @@ class Store:
             known.update_incremental()
         return known
 
+    def forget(self, name: str) -> None:
+        """Open a table anew next time: somebody may have replaced its folder."""
+        self.tables.pop(name, None)
+
     def add(self, name: str, rows: Sequence[Row]) -> int:
         """Add the rows that the table has not; gives how many. One commit, or none."""
         if not rows:
             return 0
         with self.alone():
-            return self.add_alone(name, rows)
+            try:
+                return self.add_alone(name, rows)
+            except BaseException:
+                self.forget(name)
+                raise
 
     def add_alone(self, name: str, rows: Sequence[Row]) -> int:
         """`add`, by one who holds the lock."""
