@@ -87,6 +87,8 @@ def options(settings: Settings, endpoint: Endpoint) -> Table:
         ("core", "max_map_length"): "5000",
         # A changed job counts at once (default: not within 30 s of its last change).
         ("core", "min_serialized_dag_update_interval"): "0",
+        # A repair runs the job as it is now; so does Airflow's own clear of a run (default: as the run had it).
+        ("core", "rerun_with_latest_version"): "True",
         ("core", "auth_manager"): "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
         ("core", "simple_auth_manager_users"): f"{ADMIN}:admin",
         ("core", "simple_auth_manager_passwords_file"): str(places.passwords),
