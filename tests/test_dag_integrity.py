@@ -78,7 +78,7 @@ def test_job_settings(bag: Any, definitions: list[Any]) -> None:
         dag = bag.dags[naming.dag_id(job["name"])]
         assert dag.dag_display_name == job["name"]
         assert dag.description == job.get("description")
-        assert dag.max_active_runs == max(job.get("max_concurrent_runs", 1), 1)
+        assert dag.max_active_runs == (1 if job.get("continuous") else job.get("max_concurrent_runs", 1))
         assert dag.dagrun_timeout == (timedelta(seconds=job["timeout_seconds"]) if job.get("timeout_seconds") else None)
         assert {name: dag.params[name] for name in dag.params} == {
             item["name"]: item["default"] for item in job.get("parameters", [])

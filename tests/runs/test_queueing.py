@@ -107,6 +107,8 @@ def test_runs_in_the_queue_start_one_after_another(desk: Desk, keep: Callable[..
 def test_nothing_runs_where_no_run_is_allowed(desk: Desk, keep: Callable[..., Any]) -> None:
     dag_id = desk.put("none", max_concurrent_runs=0)
     run_id = by_airflow(desk, dag_id)
+    desk.start_waiting()
+    assert desk.states(dag_id) == ["queued"]
     assert keep().skipped == [run_id]
     assert "max_concurrent_runs is 0" in desk.notes(dag_id, run_id)["termination"]["message"]
 
@@ -173,3 +175,25 @@ def test_the_keeper_is_a_follower_of_the_jobs_service(desk: Desk) -> None:
     assert desk.states(dag_id) == ["queued", "failed"]
     assert len(runs) == 2
     assert f"{QueueKeeper.__module__}.{QueueKeeper.__qualname__}" in CONSUMERS
+
+
+def test_the_run_of_a_continuous_job_ends_when_a_task_is_tried_no_more(
+    desk: Desk, keep: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    monkeypatch.setenv("MEDALLION_PROJECT", str(desk.project))
+    for mode, states in (("ON_FAILURE", ["failed"]), ("NEVER", ["running"])):
+        tasks = [{"task_key": key, "notebook_task": {"notebook_path": "n.py"}} for key in ("a", "b")]
+        dag_id = desk.put(f"tried_{mode}", continuous={"task_retry_mode": mode}, tasks=tasks)
+        desk.create_due(dag_id)
+        desk.start_waiting()
+        with create_session() as session:
+            for key, state in (("a", "failed"), ("b", "running")):
+                of_task = (TaskInstance.dag_id == dag_id, TaskInstance.task_id == key)
+                session.execute(update(TaskInstance).where(*of_task).values(state=state))
+        given_up = keep().given_up
+        assert desk.states(dag_id) == states
+        assert given_up == ([desk.runs(dag_id)[0].run_id] if mode == "ON_FAILURE" else [])

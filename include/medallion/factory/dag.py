@@ -40,7 +40,7 @@ def build_dag(definition: JobDefinition) -> DAG:
         params=params(job),
         tags=naming.tags(job.tags or {}),
         catchup=False,
-        max_active_runs=max(run_limit(job), 1),
+        max_active_runs=run_limit(job),
         max_active_tasks=MAX_ACTIVE_TASKS,
         dagrun_timeout=timedelta(seconds=job.timeout_seconds) if job.timeout_seconds else None,
         is_paused_upon_creation=False,

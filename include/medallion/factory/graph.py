@@ -28,12 +28,15 @@ from medallion.factory.operators.dbt import DbtOperator
 from medallion.factory.operators.disabled import DisabledOperator
 from medallion.factory.operators.for_each import ForEachInputs, ForEachResult
 from medallion.factory.operators.gate import RunIfGate
+from medallion.factory.operators.jar import JarOperator, SubmitOperator
+from medallion.factory.operators.pipeline import PipelineOperator
 from medallion.factory.operators.process import ProcessOperator
 from medallion.factory.operators.run_job import RunJobOperator
 from medallion.factory.operators.sql import AlertOperator, SqlOperator
 from medallion.factory.operators.unsupported import UnsupportedOperator
-from medallion.factory.retry import LakeflowRetryPolicy, retries
+from medallion.factory.retry import ENDLESS, ContinuousRetryPolicy, LakeflowRetryPolicy, retries
 from medallion.factory.waiting import must_wait
+from medallion.runs.rules import start_rules
 from medallion.spec.disabled import disabled_tasks
 from medallion.spec.only import parents_of
 
@@ -60,6 +63,9 @@ OPERATORS: Mapping[str, type[LakeflowOperator]] = {
     "sql_task": SqlOperator,
     "alert_task": AlertOperator,
     "dbt_task": DbtOperator,
+    "spark_jar_task": JarOperator,
+    "spark_submit_task": SubmitOperator,
+    "pipeline_task": PipelineOperator,
     "condition_task": ConditionOperator,
     "run_job_task": RunJobOperator,
 }
@@ -201,7 +207,7 @@ def operator_for(plan: Plan, task: Task) -> LakeflowOperator:
     arguments = entry_arguments(plan, task)
     if task.task_key in plan.off:
         return DisabledOperator(**{**arguments, "trigger_rule": "all_done", "judged": False})
-    arguments |= limits(task)
+    arguments |= limits_in(plan.definition.job, task)
     if task.kind == "condition_task":
         arguments["edges"] = plan.branches(task.task_key)
     return OPERATORS.get(task.kind, UnsupportedOperator)(**arguments)
@@ -238,6 +244,15 @@ def limits(task: Task) -> dict[str, Any]:
         "retry_policy": LakeflowRetryPolicy(interval=interval, on_timeout=bool(task.retry_on_timeout)),
         "execution_timeout": timedelta(seconds=seconds) if seconds else None,
     }
+
+
+def limits_in(job: Job, task: Task) -> dict[str, Any]:
+    """The limits of a task in its job: a continuous job may try its tasks again by itself (`task_retry_mode`)."""
+    found = limits(task)
+    if not start_rules(job).retry_tasks or task.max_retries is not None or task.kind in NO_RETRIES:
+        return found
+    others = tuple(item.task_key for item in job.tasks or () if item is not task)
+    return {**found, "retries": ENDLESS, "retry_policy": ContinuousRetryPolicy(others)}
 
 
 def wire_parents(plan: Plan, task: Task, parents: list[Any], child: LakeflowOperator) -> None:

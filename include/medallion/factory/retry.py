@@ -63,3 +63,51 @@ class LakeflowRetryPolicy(RetryPolicy):
     def serialize(self) -> dict[str, Any]:
         """What the serialised DAG keeps of the policy."""
         return {"interval": self.interval.total_seconds(), "on_timeout": self.on_timeout}
+
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=10)
+MAX_ALONE = 3
+"""Retries of the only task of a continuous job (Databricks page "Run jobs continuously")."""
+
+
+@dataclass(frozen=True)
+class ContinuousRetryPolicy(RetryPolicy):
+    """`task_retry_mode: ON_FAILURE`: a failed task of a continuous job is tried again, later each time.
+
+    That goes on while another task is still in its first attempt; an only task has three retries (Jobs API,
+    `TaskRetryMode`; Databricks page "Run jobs continuously").
+
+    :param others: keys of the job's other tasks.
+    """
+
+    others: tuple[str, ...] = ()
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Retry or fail, and when. Called by Airflow in the task process."""
+        going_on = self.first_attempts(context) if self.others and context else try_number <= MAX_ALONE
+        if not going_on:
+            return RetryDecision.fail(
+                "no other task is in its first attempt" if self.others else "it was tried 4 times"
+            )
+        return RetryDecision.retry(delay=min(FIRST_WAIT * 2 ** min(try_number - 1, 12), LONGEST_WAIT))
+
+    def first_attempts(self, context: Context) -> bool:
+        """Whether another task runs, or is about to, for the first time."""
+        from medallion.runs.records import run_folder, safe
+        from medallion.settings import Settings
+
+        run = context["dag_run"]
+        told = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id], task_ids=list(self.others))
+        states = told.get(run.run_id, {})
+        folder = run_folder(Settings.load().home, run.dag_id, run.run_id)
+        return any(states.get(key) in UNFINISHED and not (folder / safe(key) / "2").exists() for key in self.others)
+
+    def serialize(self) -> dict[str, Any]:
+        """What the serialised DAG keeps of the policy."""
+        return {"others": list(self.others)}
+
+
+UNFINISHED = frozenset({None, "scheduled", "queued", "running", "deferred"})
+"""Airflow's states of a task before and in its first attempt."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from medallion.runs.restart import cancel_active
+from medallion.runs.restart import cancel_active, end_run
 from medallion.runs.rules import RulesOf, StartRules, at_once, rules_of
 from medallion.runs.skipping import Termination, over_limit, skip_waiting, waited_too_long
 
@@ -47,11 +47,13 @@ class Kept:
     :param skipped: Airflow's ids of runs that were skipped.
     :param released: of backfills' runs that may run now.
     :param replaced: of continuous runs that a run by hand took the place of.
+    :param given_up: of continuous runs with a task that is not tried again.
     """
 
     skipped: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
 
 
 def keep_queue(session: Session, settings: Settings, now: datetime, rules: RulesOf | None = None) -> Kept:
@@ -70,6 +72,7 @@ def keep_queue(session: Session, settings: Settings, now: datetime, rules: Rules
             kept.skipped += skip_over_limit(session, settings.home, dag_id, found, now)
         elif found.continuous:
             kept.replaced += replace_active(session, settings, dag_id)
+    kept.given_up += give_up(session, look_up)
     kept.skipped += skip_late(session, settings.home, now, look_up)
     kept.released += release_backfills(session, now)
     return kept
@@ -155,6 +158,31 @@ def replace_active(session: Session, settings: Settings, dag_id: str) -> list[st
     return cancel_active(session, settings, dag_id) if by_hand else []
 
 
+def give_up(session: Session, rules: RulesOf) -> list[str]:
+    """End the runs of continuous jobs whose tasks are tried again, where a task is tried no more.
+
+    Databricks page "Run jobs continuously": the run is cancelled then and a new one starts. It counts as a failed one.
+    """
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from sqlalchemy import exists, select
+
+    from medallion.triggers.continuous import TYPE_NAME
+
+    of_run = (TaskInstance.dag_id == DagRun.dag_id, TaskInstance.run_id == DagRun.run_id)
+    hopeless = exists().where(*of_run, TaskInstance.state == "failed")
+    query = select(DagRun).join(DagModel, DagModel.dag_id == DagRun.dag_id)
+    query = query.where(DagModel.timetable_type == TYPE_NAME, DagRun.state == "running", hopeless)
+    ended = []
+    for run in session.scalars(query):
+        found = rules(run.dag_id)
+        if found is not None and found.retry_tasks:
+            end_run(session, run, "a task is not tried again")
+            ended.append(run.run_id)
+    return ended
+
+
 def release_backfills(session: Session, now: datetime) -> list[str]:
     """Let runs of backfills go as others of the same backfill end, in the order of their dates."""
     from airflow.models.dagrun import DagRun
@@ -219,5 +247,4 @@ class QueueKeeper:
 
 def told(kept: Kept) -> Sequence[tuple[str, Any]]:
     """What a look did, in words."""
-    pairs = (("skipped", kept.skipped), ("released", kept.released), ("replaced", kept.replaced))
-    return [(name, found) for name, found in pairs if found]
+    return [(item.name.replace("_", " "), found) for item in fields(kept) if (found := getattr(kept, item.name))]

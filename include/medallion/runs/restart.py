@@ -43,24 +43,24 @@ def is_ending(settings: Settings, run: DagRun) -> bool:
 
 
 def cancel(session: Session, settings: Settings, run: DagRun, by: str | None) -> None:
-    """End one run as Airflow's own "mark as failed" does, with a note that says that it was cancelled."""
+    """End one run, with a note that says that it was cancelled."""
+    note(settings.home, run.dag_id, run.run_id, canceled={"by": by, "at": datetime.now(UTC).timestamp()})
+    end_run(session, run, "cancelled for a new run")
+
+
+def end_run(session: Session, run: DagRun, why: str) -> None:
+    """End one run as Airflow's own "mark as failed" does, its listeners included."""
     from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
+    from airflow.listeners.listener import get_listener_manager
     from airflow.models.dagbag import DBDagBag
 
-    note(settings.home, run.dag_id, run.run_id, canceled={"by": by, "at": datetime.now(UTC).timestamp()})
     dag = DBDagBag().get_dag_for_run(run, session=session)
     if dag is None:
         log.warning("Airflow has no DAG of run %s of %s", run.run_id, run.dag_id)
         return
     set_dag_run_state_to_failed(dag=dag, run_id=run.run_id, commit=True, session=session)
-    tell_listeners(run)
-
-
-def tell_listeners(run: DagRun) -> None:
-    """What happens at the end of any run happens here too."""
-    from airflow.listeners.listener import get_listener_manager
-
+    run.dag = dag
     try:
-        get_listener_manager().hook.on_dag_run_failed(dag_run=run, msg="cancelled for a new run")
+        get_listener_manager().hook.on_dag_run_failed(dag_run=run, msg=why)
     except Exception:
         log.exception("a listener failed at the end of run %s of %s", run.run_id, run.dag_id)

@@ -23,11 +23,14 @@ class StartRules:
     :param limit: runs that may be active at once; 0: every new run is skipped.
     :param queue: a run over the limit waits; else it is skipped.
     :param continuous: an unpaused continuous job: a run that a person starts takes the place of the active one.
+    :param retry_tasks: a continuous job tries failed tasks again (`task_retry_mode: ON_FAILURE`); the API's default is
+        NEVER.
     """
 
     limit: int = 1
     queue: bool = True
     continuous: bool = False
+    retry_tasks: bool = False
 
 
 def at_once(moment: datetime) -> datetime:
@@ -63,8 +66,10 @@ def start_rules(job: Job) -> StartRules:
     (the reader of bundles writes it out, as the Databricks CLI does). API 2.1 has it off.
     """
     queue = job.queue.enabled if job.queue is not None else True
-    active = any(str(block.pause_status or "UNPAUSED") != "PAUSED" for block in continuous_blocks(job))
-    return StartRules(run_limit(job), bool(queue), active)
+    blocks = continuous_blocks(job)
+    active = any(str(block.pause_status or "UNPAUSED") != "PAUSED" for block in blocks)
+    modes = {str(getattr(getattr(block, "continuous", block), "task_retry_mode", "")) for block in blocks}
+    return StartRules(run_limit(job), bool(queue), active, "ON_FAILURE" in modes)
 
 
 def rules_of(settings: Settings) -> RulesOf:

@@ -186,6 +186,8 @@ def start_run(session: Session, settings: Settings, request: StartRequest, rules
     if why is not None:
         tell(settings.home, request.dag_id, run_id, why)
     run = create(session, request, run_id, now, skipped=why is not None)
+    if rules is not None and rules.continuous:
+        hold_back(session, request.dag_id)
     if why is not None:
         run.end_date = now
         skip_tasks(session, run)
@@ -206,6 +208,15 @@ def lock_job(session: Session, dag_id: str) -> None:
     changed: Any = session.execute(same.execution_options(synchronize_session=False))
     if not changed.rowcount:
         raise RunError(f"Airflow does not know the DAG {dag_id}", hint="`medallion list` shows the jobs")
+
+
+def hold_back(session: Session, dag_id: str) -> None:
+    """Have the scheduler create no run of a continuous job beside the one that was started by hand."""
+    from airflow.models.dag import DagModel
+    from sqlalchemy import update
+
+    full = update(DagModel).where(DagModel.dag_id == dag_id).values(exceeds_max_non_backfill=True)
+    session.execute(full.execution_options(synchronize_session=False))
 
 
 def find(session: Session, dag_id: str, run_id: str) -> DagRun | None:
