@@ -101,6 +101,8 @@ class Lab:
     process: subprocess.Popen[str] | None = None
     settings: Settings = field(init=False)
     count: int = 0
+    sources: dict[str, Path] = field(default_factory=dict)
+    """Definitions of jobs that are no JSON file of their own, by the job's name."""
 
     def __post_init__(self) -> None:
         (self.project / "jobs").mkdir(parents=True)
@@ -179,8 +181,8 @@ class Lab:
         if "error" in told:
             raise RunError(told["error"])
         snapshot = snapshot_of(told["snapshot"])
-        path = self.project / "jobs" / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}.json"
-        (definition,) = load(path).require()
+        path = self.sources.get(name) or self.project / "jobs" / f"{re.sub(r'[^A-Za-z0-9]+', '_', name)}.json"
+        definition = next(found for found in load(path).require() if found.job.name == name)
         return Ran(report(definition.job, snapshot, self.settings.home), snapshot, self.settings.home, told["seconds"])
 
     def close(self) -> None:
