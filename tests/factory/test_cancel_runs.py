@@ -9,8 +9,11 @@ from typing import Any
 
 import psutil
 import pytest
+from deltalake import DeltaTable
 from factory.lab import Lab, Ran, ask, stub
+from factory.test_retry_runs import active_spark_jobs
 
+from medallion.compute.pool import DriverPool
 from medallion.factory import naming
 from medallion.runs import ids
 from medallion.runs.notes import read_notes
@@ -18,6 +21,18 @@ from medallion.runs.records import CANCELED
 from medallion.runs.requests import CancelRequest, leave_request
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+
+WRITER = """# Databricks notebook source
+import subprocess, time
+spark.sql("CREATE SCHEMA IF NOT EXISTS main.cancelled")
+spark.range(10).write.mode("overwrite").saveAsTable("main.cancelled.whole")
+stream = spark.readStream.format("rate").load().writeStream.format("noop").start()
+child = subprocess.Popen(["sleep", "302.5"])
+dbutils.jobs.taskValues.set("begun", True)
+open(dbutils.widgets.get("told"), "w").write("writing")
+slow = lambda batches: (time.sleep(300) or batch for batch in batches)
+spark.range(0, 100, 1, 4).mapInPandas(slow, "id long").write.mode("overwrite").saveAsTable("main.cancelled.whole")
+"""
 
 
 def canceled(lab: Lab, job: dict[str, Any], begun: str, task: str | None = None, **more: Any) -> Ran:
@@ -33,7 +48,7 @@ def canceled(lab: Lab, job: dict[str, Any], begun: str, task: str | None = None,
         end = time.monotonic() + 120
         while time.monotonic() < end:
             for run in set(runs.glob("*")) - before:
-                if (run / begun / "context.json").is_file() or (run / begun / "child.json").is_file():
+                if any((run / begun / name).is_file() for name in ("context.json", "child.json")):
                     leave_request(lab.settings.home, dag_id, run.name, CancelRequest("a person", task))
                     return
             time.sleep(0.1)
@@ -140,3 +155,31 @@ def test_a_task_whose_child_was_cancelled_is_cancelled_and_not_tried_again(lab: 
     assert ran.attempts("call") == 1
     failure = ran.report.tasks[0].failure
     assert failure is None or failure["kind"] == CANCELED
+
+
+@pytest.mark.spark
+def test_spark_work_streams_and_leases_end_and_the_table_is_whole(lab: Lab) -> None:
+    (lab.project / "jobs" / "writer.py").write_text(WRITER)
+    told = str(lab.project / "runs_told.txt")
+    cluster = {"job_cluster_key": "c", "new_cluster": {"spark_version": "x", "num_workers": 0}}
+    notebook = {"notebook_path": "writer", "base_parameters": {"told": told}}
+    write = {"task_key": "write", "job_cluster_key": "c", "notebook_task": notebook}
+    job = {"name": "cancelled writer", "job_clusters": [cluster], "tasks": [write]}
+
+    def ask_for_it() -> None:
+        end = time.monotonic() + 240
+        while time.monotonic() < end and not Path(told).exists():
+            time.sleep(0.1)
+        for run in (lab.settings.home / "runs" / "cancelled_writer").glob("*"):
+            leave_request(lab.settings.home, "cancelled_writer", run.name, CancelRequest("a person"))
+
+    thread = threading.Thread(target=ask_for_it, daemon=True)
+    thread.start()
+    ran = lab.run(job)
+    assert ran.states == {"write": "CANCELED"}, ran.log("write")
+    assert active_spark_jobs(lab) == []
+    assert [item for item in psutil.process_iter(["cmdline"]) if item.info["cmdline"] == ["sleep", "302.5"]] == []
+    held = [name for driver in DriverPool(lab.settings).drivers() for name in driver.holders]
+    assert [name for name in held if name.startswith("cancelled_writer/")] == []
+    table = DeltaTable(str(lab.settings.lake / "main" / "cancelled" / "whole"))
+    assert (table.version(), table.to_pyarrow_table().num_rows) == (0, 10)

@@ -218,3 +218,11 @@ def test_repaired_random_jobs_end_as_the_rules_say(lab: Lab) -> None:
 @pytest.mark.parametrize("seed", range(200, 205))
 def test_many_repaired_random_jobs_end_as_the_rules_say(lab: Lab, seed: int) -> None:
     check_random_repairs(lab, seed, jobs=10)
+
+
+def test_a_repair_runs_a_disabled_task_that_is_named(lab: Lab) -> None:
+    tasks = [ask("a"), ask("off", after=("a",), disabled=True), ask("b", after=("off",), run_if="ALL_DONE")]
+    job = {"name": "forced", "tasks": tasks}
+    before = lab.run(job)
+    assert before.states == {"a": "SUCCESS", "off": "DISABLED", "b": "SUCCESS"}
+    assert lab.repair(before, job, tasks=("off",)).states == {"a": "SUCCESS", "off": "SUCCESS", "b": "SUCCESS"}

@@ -16,7 +16,7 @@ from medallion.runs import ids, repairs
 from medallion.runs.notes import read_notes
 from medallion.runs.records import CANCELED, TIMEOUT, Records, run_folder, safe
 from medallion.runs.rules import start_rules
-from medallion.spec.disabled import disabled_tasks
+from medallion.spec.disabled import disabled_in_run
 from medallion.spec.references import TableUpdate, resolve_parameters
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class UpstreamTask:
 
         inputs = for_each_inputs(self.key)
         states = states_of(self._context, [self.key, *((inputs,) if self._task.kind == "for_each_task" else ())])
-        found = outcome(self.key, states, disabled_tasks(self._operator.definition.job)).value
+        found = outcome(self.key, states, disabled_in_run(self._operator.definition.job, self._attempt.conf)).value
         if found in {"FAILED", "UPSTREAM_FAILED"} and self._canceled():
             return "CANCELED"
         if found == "UPSTREAM_FAILED" and states.get(inputs) in {"success", "failed"}:

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 ENDED_RUN = frozenset({"success", "failed"})
 ENDED_TASK = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+UNTOUCHED = frozenset({"success", "skipped", "upstream_failed", "removed"})
+"""What may have become of a task instance in the last moment, and then stays."""
 BEGUN = frozenset(
     {"running", "queued", "restarting", "deferred", "awaiting_input", "up_for_retry", "up_for_reschedule"}
 )
@@ -95,7 +97,7 @@ class Canceller:
 
         open_now = self.unfinished(run)
         marks = self.write_down(run, open_now, whole=True)
-        self.finish(open_now)
+        self.finish(run, open_now)
         # Before the tasks that wait for them look at how the child runs ended.
         self.cancel_children(run, None)
         run.set_state(DagRunState.FAILED)
@@ -120,7 +122,7 @@ class Canceller:
         if not open_now:
             raise RunError(f"task {task_key} has ended already: {mine[0].state}")
         marks = self.write_down(run, open_now, whole=False)
-        self.finish(open_now, waiting="failed")
+        self.finish(run, open_now, waiting="failed")
         self.cancel_children(run, task_key)
         self.session.flush()
         return Canceled(marks, tuple(self.children))
@@ -135,20 +137,21 @@ class Canceller:
         note_canceled(self.home, run.dag_id, run.run_id, self.who, marks, whole=whole)
         return marks
 
-    def finish(self, instances: Collection[TaskInstance], waiting: str = "skipped") -> None:
+    def finish(self, run: DagRun, instances: Collection[TaskInstance], waiting: str = "skipped") -> None:
         """Give task instances their last state.
 
         :param waiting: of those that no worker had yet.
         """
         from airflow.utils.state import TaskInstanceState
 
+        names = {(item.task_id, item.map_index) for item in instances}
         if self.stop is not None:
-            # Other processes look into the database meanwhile.
+            # Other processes look into the database meanwhile, and an attempt that is ended may leave a row of its own.
             self.session.commit()
             self.stop(instances)
             self.session.expire_all()
-        for item in instances:
-            if str(item.state) not in {"success", "skipped", "upstream_failed"}:
+        for item in run.get_task_instances(session=self.session):
+            if (item.task_id, item.map_index) in names and str(item.state) not in UNTOUCHED:
                 state = (
                     TaskInstanceState.FAILED if str(item.state) in {*BEGUN, "failed"} else TaskInstanceState(waiting)
                 )

@@ -25,6 +25,7 @@ from medallion.runs.metadata import snapshot_of_run
 from medallion.runs.report import RunReport, Snapshot, report
 from medallion.runs.shape import Shape, owner, shape_of_dag
 from medallion.runs.states import Result
+from medallion.spec.disabled import FORCED
 from medallion.spec.only import reach, selected
 from medallion.spec.problems import did_you_mean
 
@@ -64,10 +65,12 @@ class Plan:
 
     :param tasks: keys of the tasks.
     :param iterations: numbers of the iterations, by for-each task that does not run as a whole.
+    :param forced: those that run although they are disabled: the flag does not decide about a repair.
     """
 
     tasks: frozenset[str]
     iterations: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    forced: frozenset[str] = frozenset()
 
 
 def plan(shape: Shape, snapshot: Snapshot, told: RunReport, wanted: Wanted) -> Plan:
@@ -84,6 +87,7 @@ def plan(shape: Shape, snapshot: Snapshot, told: RunReport, wanted: Wanted) -> P
         raise RunError(f"the run has no task {key!r}", hint=did_you_mean(key, chosen) or f"it has {', '.join(chosen)}")
     # A task that came into the job since has no result: it runs, as Airflow makes its instance.
     start = named or {key for key in chosen if results.get(key, Result.FAILED) in UNSUCCESSFUL}
+    start = {key for key in start if key in results or key not in shape.disabled}
     if not start:
         raise RunError(
             f"every task of the run {told.airflow_run_id} succeeded",
@@ -92,7 +96,7 @@ def plan(shape: Shape, snapshot: Snapshot, told: RunReport, wanted: Wanted) -> P
     below = below_of(shape.parents, start) & chosen
     everything = wanted.dependents or not named
     again = start | {key for key in below if everything or results.get(key) is not Result.SUCCESS}
-    return Plan(frozenset(again), failed_iterations(shape, told, frozenset(again)))
+    return Plan(frozenset(again), failed_iterations(shape, told, again), frozenset(start) & shape.disabled)
 
 
 def below_of(parents: Mapping[str, Sequence[str]], start: Iterable[str]) -> set[str]:
@@ -148,8 +152,8 @@ def repair(session: Session, run: DagRun, wanted: Wanted, home: Path, *, queue: 
         given=dict((run.conf or {}).get(JOB_PARAMETERS) or {}),
     )
     given = repairs.first_parameters(home, run.dag_id, run.run_id)
-    if wanted.parameters or given != (run.conf or {}).get(JOB_PARAMETERS, {}):
-        run.conf = {**(run.conf or {}), JOB_PARAMETERS: {**given, **wanted.parameters}}
+    conf = {**(run.conf or {}), JOB_PARAMETERS: {**given, **wanted.parameters}, FORCED: sorted(chosen.forced)}
+    run.conf = {name: value for name, value in conf.items() if value or name not in {JOB_PARAMETERS, FORCED}}
     state = DagRunState.QUEUED if queue else DagRunState.RUNNING
     clear_task_instances(again, session, dag_run_state=state, run_on_latest_version=True)
     session.flush()

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from medallion.spec.run_if import blocked
 
 if TYPE_CHECKING:
     from medallion.spec.job import Job
+
+
+FORCED = "forced_tasks"
+"""Key of a run's conf: disabled tasks that a repair runs all the same (Databricks page "Disable tasks": what a repair runs
+is decided by the run's states and the tasks named, not by the flag)."""
+
+
+def disabled_in_run(job: Job, conf: Mapping[str, Any]) -> frozenset[str]:
+    """The disabled tasks of a run, without those that a repair of it forces."""
+    forced = conf.get(FORCED)
+    return disabled_tasks(job) - frozenset(forced if isinstance(forced, list) else ())
 
 
 def disabled_tasks(job: Job) -> frozenset[str]:

@@ -14,7 +14,7 @@ from medallion.errors import MedallionError
 from medallion.factory.attempt import Attempt
 from medallion.factory.naming import job_name
 from medallion.factory.retry import AttemptFailed
-from medallion.spec.disabled import disabled_tasks
+from medallion.spec.disabled import disabled_in_run
 from medallion.spec.only import parents_of, reach, selected
 from medallion.spec.run_if import Outcome, Verdict, judge
 
@@ -175,7 +175,7 @@ def verdict(definition: JobDefinition, task: Task, context: Context) -> Verdict:
     if not parents:
         return Verdict.RUN
     states = states_of(context, parents)
-    disabled = disabled_tasks(definition.job)
+    disabled = disabled_in_run(definition.job, dict(context["dag_run"].conf or {}))
     outcomes = {key: outcome(key, states, disabled) for key in parents}
     for key in parents:
         wanted = {str(edge.outcome) for edge in edges if edge.task_key == key and edge.outcome is not None}
