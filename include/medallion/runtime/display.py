@@ -75,7 +75,9 @@ def as_table(value: Any) -> tuple[list[str], list[list[Any]]] | None:
     kinds = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(value).__mro__}
     if "pyspark.DataFrame" in kinds and hasattr(value, "sparkSession"):
         if value.isStreaming:
-            return ["streaming"], [["a streaming frame is not shown here; start it with writeStream"]]
+            from medallion.runtime.spark.streams import snapshot
+
+            return list(value.columns), [list(row) for row in snapshot(value, ROWS_SHOWN + 1)]
         return list(value.columns), [list(row) for row in value.take(ROWS_SHOWN + 1)]
     if "pandas.DataFrame" in kinds:
         return [str(name) for name in value.columns], value.head(ROWS_SHOWN + 1).to_numpy(dtype=object).tolist()

@@ -1,0 +1,241 @@
+"""The frame of Auto Loader, read_files and COPY INTO over Spark's own readers. Runs in the task process.
+
+JSON, CSV and Parquet are read by the driver's `Named…` readers (`jvm/`): columns by name in each file, what the schema
+lacks as a JSON object. The expressions here make of that the rescued data column, or the error of the evolution mode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from medallion.runtime.spark.inference import CORRUPT
+from medallion.runtime.spark.options import LoaderOptions
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import DataType, StructField, StructType
+
+UNKNOWN, RAW = "__medallion_unknown", "__medallion_raw"
+READERS = {
+    "json": "medallion.files.NamedJson",
+    "csv": "medallion.files.NamedCsv",
+}
+STRICT_PARQUET = "medallion.files.NamedParquet"
+FAILING = {"addNewColumns", "failOnNewColumns"}
+MARK = "UNKNOWN_FIELD_EXCEPTION"
+RETRY = {"addNewColumns": "true", "failOnNewColumns": "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to read and how.
+
+    :param path: a path, or several for a batch.
+    :param schema: the columns, without partitions and rescued data.
+    :param partitions: columns from the folders' names, with their types.
+    :param rescued: name of the rescued data column, or None.
+    :param mode: the evolution mode.
+    :param since: milliseconds since 1970; only files that changed later are read.
+    """
+
+    path: str | list[str]
+    options: LoaderOptions
+    schema: StructType
+    partitions: StructType
+    rescued: str | None
+    mode: str
+    since: int | None = None
+
+
+def frame(spark: SparkSession, plan: Plan, *, stream: bool) -> DataFrame:
+    """The frame that the plan describes; nothing is read yet."""
+    source: Any = spark.readStream if stream else spark.read
+    reader = source.format(reader_of(plan)).options(**reader_options(plan, stream=stream)).schema(read_schema(plan))
+    rows = reader.load(plan.path)
+    rows = in_time(rows, plan)
+    if plan.options.format in READERS and plan.mode in FAILING:
+        rows = rows.where(no_unknown(plan))
+    return rows.select(*output(plan))
+
+
+def reader_of(plan: Plan) -> str:
+    """Spark's name of the reader."""
+    if plan.options.format == "parquet" and plan.mode in FAILING:
+        return STRICT_PARQUET
+    return READERS.get(plan.options.format, plan.options.format)
+
+
+def reader_options(plan: Plan, *, stream: bool) -> dict[str, str]:
+    """Options of Spark's reader."""
+    options = plan.options
+    made = {"recursiveFileLookup": "true", **options.reader}
+    if options.format in READERS:
+        made.update({"medallion.unknown": UNKNOWN, "columnNameOfCorruptRecord": RAW})
+    if options.glob:
+        made["pathGlobFilter"] = options.glob
+    if stream and options.files is not None:
+        made["maxFilesPerTrigger"] = str(options.files)
+    if stream and options.size is not None:
+        made["maxBytesPerTrigger"] = str(options.size)
+    return made
+
+
+def read_schema(plan: Plan) -> StructType:
+    """What Spark's reader is asked for. CSV comes as text: only then a wrong value can be kept."""
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    fields = [field for field in plan.schema.fields if field.name != CORRUPT]
+    if plan.options.format == "csv":
+        fields = [StructField(field.name, StringType()) for field in fields]
+    if plan.options.format in READERS:
+        fields += [StructField(UNKNOWN, StringType()), StructField(RAW, StringType())]
+    return StructType(fields)
+
+
+def in_time(rows: DataFrame, plan: Plan) -> DataFrame:
+    """Only rows of files within the times asked for."""
+    from pyspark.sql import functions as F  # noqa: N812  everybody's name for it
+
+    changed = F.col("_metadata.file_modification_time")
+    if plan.since is not None:
+        rows = rows.where(F.unix_millis(changed) > plan.since)
+    if plan.options.after is not None:
+        rows = rows.where(changed > F.lit(plan.options.after).cast("timestamp"))
+    if plan.options.before is not None:
+        rows = rows.where(changed < F.lit(plan.options.before).cast("timestamp"))
+    return rows
+
+
+def output(plan: Plan) -> list[Column]:
+    """The columns of the frame."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    columns = [value(field, plan).alias(field.name) for field in plan.schema.fields]
+    columns += [partition(field.name, field.dataType).alias(field.name) for field in plan.partitions.fields]
+    if plan.rescued is not None:
+        rescued = rescue(plan) if plan.options.format in READERS else F.lit(None).cast("string")
+        columns.append(rescued.alias(plan.rescued))
+    return columns
+
+
+def quoted(name: str) -> str:
+    """A column's name that may hold dots."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def value(field: StructField, plan: Plan) -> Column:
+    """A column in its type; null where the text is no value of it."""
+    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql.types import StringType
+
+    if field.name == CORRUPT and plan.options.format in READERS:
+        return F.when(malformed(plan), F.col(RAW))
+    column = F.col(quoted(field.name))
+    if plan.options.format != "csv" or isinstance(field.dataType, StringType):
+        return column
+    return from_text(column, field.dataType, plan.options)
+
+
+def from_text(column: Column, kind: DataType, options: LoaderOptions) -> Column:
+    """A value of CSV in its type, null when it is none."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    pattern = options.reader.get({"date": "dateformat", "timestamp": "timestampformat"}.get(kind.typeName(), ""))
+    if pattern is not None:
+        return F.try_to_timestamp(column, F.lit(pattern)).cast(kind)
+    if kind.typeName() in {"array", "map", "struct"}:
+        return F.from_json(column, kind.simpleString())
+    return column.try_cast(kind)
+
+
+def partition(name: str, kind: DataType) -> Column:
+    """The value of a `name=value` folder of the row's file."""
+    import re
+
+    from pyspark.sql import functions as F  # noqa: N812
+
+    path = F.col("_metadata.file_path")
+    found = F.url_decode(F.regexp_extract(path, f"/{re.escape(name)}=([^/]*)/", 1))
+    return F.when(~found.isin("", "__HIVE_DEFAULT_PARTITION__"), found).try_cast(kind)
+
+
+def parsed(column: Column) -> Column:
+    """A record's members as text, by name; null when it is no JSON object."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    return F.from_json(column, "map<string,string>")
+
+
+def malformed(plan: Plan) -> Column:
+    """Whether the record is broken, and not only of other types."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    broken = F.col(RAW).isNotNull()
+    return broken & parsed(F.col(RAW)).isNull() if plan.options.format == "json" else broken
+
+
+def no_unknown(plan: Plan) -> Column:
+    """True; raises when the record has a column that the schema lacks in any spelling."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    known = [F.lit(name.lower()) for name in (*plan.schema.names, *plan.partitions.names)]
+    names = F.array_distinct(F.json_object_keys(unknown(plan)))
+    new = F.filter(names, lambda name: ~F.lower(name).isin(*known))
+    text = F.concat(
+        F.lit(f"[{MARK}.NEW_FIELDS_IN_RECORD_WITH_FILE_PATH] Encountered unknown fields during parsing: ["),
+        F.concat_ws(", ", new),
+        F.lit(f"], which can be fixed by an automatic retry: {RETRY[plan.mode]}. File: "),
+        F.col("_metadata.file_path"),
+    )
+    return F.when(F.size(new) > 0, F.raise_error(text).cast("boolean")).otherwise(True)  # noqa: FBT003
+
+
+def unknown(plan: Plan) -> Column:
+    """Members that the schema lacks, as a JSON object, or null."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    if plan.options.format != "json":
+        return F.col(UNKNOWN)
+    names = [F.lit(name) for name in plan.schema.names]
+    others = F.map_filter(parsed(F.col(RAW)), lambda name, text: ~name.isin(*names) & text.isNotNull())
+    return F.when(F.col(RAW).isNull(), F.col(UNKNOWN)).when(F.size(others) > 0, F.to_json(others))
+
+
+def rescue(plan: Plan) -> Column:
+    """Everything of the record that is in no column, with the file's path; null when there is nothing."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    broken = F.when(malformed(plan), F.to_json(F.struct(F.col(RAW).alias(CORRUPT))))
+    kept = joined(unknown(plan), mismatched(plan), broken)
+    path = F.to_json(F.struct(F.col("_metadata.file_path").alias("_file_path")))
+    return F.when(kept.isNotNull(), joined(kept, path))
+
+
+def mismatched(plan: Plan) -> Column | None:
+    """Members whose value is none of their column's type, as a JSON object, or null."""
+    from pyspark.sql import functions as F  # noqa: N812
+    from pyspark.sql.types import StringType
+
+    typed = [field for field in plan.schema.fields if not isinstance(field.dataType, StringType)]
+    if not typed:
+        return None
+    json = plan.options.format == "json"
+    texts = parsed(F.col(RAW)) if json else None
+    parts = []
+    for field in typed:
+        text = texts[field.name] if texts is not None else F.col(quoted(field.name))
+        parts.append(F.when(value(field, plan).isNull() & text.isNotNull(), text).alias(field.name))
+    wrong = F.to_json(F.struct(*parts))
+    found = F.when(wrong != "{}", wrong)
+    return F.when(F.col(RAW).isNotNull(), found) if json else found
+
+
+def joined(*objects: Column | None) -> Column:
+    """One JSON object with the members of several; null when all are."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    there = [item for item in objects if item is not None]
+    members = [F.substring(item, F.lit(2), F.length(item) - 2) for item in there]
+    inner = F.concat_ws(",", *members)
+    return F.when(inner != "", F.concat(F.lit("{"), inner, F.lit("}")))

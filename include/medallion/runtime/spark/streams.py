@@ -1,0 +1,199 @@
+"""Streams of a task: readers of `cloudFiles`, and the queries that were started. Runs in the task process.
+
+A task does not end while its streams run, and fails when one of them failed (docs.databricks.com,
+structured-streaming/production: a job's run goes on while a streaming query is active, without awaitTermination).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from medallion.runtime.spark.columns import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyspark.sql.streaming.query import StreamingQuery
+
+LOADER = "cloudfiles"
+UNKNOWN_FIELDS = re.compile(rf"\[{MARK}\.[^\n]*")
+DRAFT = "_medallion_draft"
+SNAPSHOT_SECONDS = 10.0
+started: list[StreamingQuery] = []
+answered: set[str] = set()
+"""Run ids of queries whose end the user's code has asked for."""
+
+
+def install_reader() -> None:
+    """Teach pyspark's stream reader the format `cloudFiles`. On the class: user code makes readers as it likes."""
+    from pyspark.sql.streaming.readwriter import DataStreamReader
+
+    make_format, set_option, set_options = DataStreamReader.format, DataStreamReader.option, DataStreamReader.options
+    set_schema, load_plain = DataStreamReader.schema, DataStreamReader.load
+
+    def draft(reader: DataStreamReader) -> dict[str, Any]:
+        found: dict[str, Any] = reader.__dict__.setdefault(DRAFT, {"options": {}, "format": None, "schema": None})
+        return found
+
+    def format(self: DataStreamReader, source: str) -> DataStreamReader:  # noqa: A001  pyspark's name
+        draft(self)["format"] = source
+        return self if source.lower() == LOADER else make_format(self, source)
+
+    def option(self: DataStreamReader, key: str, value: Any) -> DataStreamReader:
+        draft(self)["options"][key] = value
+        return set_option(self, key, value)
+
+    def options(self: DataStreamReader, **options: Any) -> DataStreamReader:
+        draft(self)["options"].update(options)
+        return set_options(self, **options)
+
+    def schema(self: DataStreamReader, schema: Any) -> DataStreamReader:
+        draft(self)["schema"] = schema
+        return set_schema(self, schema)
+
+    def load(
+        self: DataStreamReader,
+        path: str | None = None,
+        format: str | None = None,  # noqa: A002  pyspark's name
+        schema: Any = None,
+        **options: Any,
+    ) -> Any:
+        made = draft(self)
+        if (format or made["format"] or "").lower() != LOADER:
+            return load_plain(self, path, format, schema, **options)
+        every = {**made["options"], **options}
+        return load_files(self._spark, path or every.pop("path", None), every, schema or made["schema"])
+
+    replaced: list[Callable[..., Any]] = [format, option, options, schema, load]
+    for method in replaced:
+        setattr(DataStreamReader, method.__name__, method)
+
+
+def load_files(spark: Any, path: str | None, options: dict[str, Any], schema: Any) -> Any:
+    """The frame of `readStream.format("cloudFiles")…load(path)`."""
+    from medallion.runtime.spark.auto_loader import stream_frame
+    from medallion.runtime.spark.options import AutoLoaderError
+
+    if not path:
+        raise AutoLoaderError("Auto Loader needs a path", hint="give it to load(…)")
+    return stream_frame(spark, str(path), options, as_schema(spark, schema))
+
+
+def as_schema(spark: Any, schema: Any) -> Any:
+    """A schema from its DDL text."""
+    from pyspark.sql.types import StructType
+
+    if schema is None or isinstance(schema, StructType):
+        return schema
+    return StructType.fromDDL(str(schema))
+
+
+def install_queries() -> None:
+    """Keep the started queries, and let schemas grow when one failed on unknown fields."""
+    from pyspark.sql.streaming import query as queries
+    from pyspark.sql.streaming.readwriter import DataStreamWriter
+
+    make = DataStreamWriter._sq
+
+    def made(self: DataStreamWriter, java: Any) -> StreamingQuery:
+        query = make(self, java)
+        started.append(query)
+        return query
+
+    DataStreamWriter._sq = made  # type: ignore[method-assign, assignment]
+    for name in ("awaitTermination", "processAllAvailable"):
+        setattr(queries.StreamingQuery, name, growing(getattr(queries.StreamingQuery, name)))
+    any_of = queries.StreamingQueryManager.awaitAnyTermination
+    queries.StreamingQueryManager.awaitAnyTermination = growing(any_of)  # type: ignore[method-assign]
+
+
+def growing(wait: Callable[..., Any]) -> Callable[..., Any]:
+    """The waiting method, which looks at the failure that it raises."""
+
+    def waited(self: Any, *arguments: Any, **options: Any) -> Any:
+        from pyspark.errors import StreamingQueryException
+
+        try:
+            answer = wait(self, *arguments, **options)
+        except StreamingQueryException as error:
+            mark_answered(self)
+            found = unknown_fields(error)
+            if found is not None:
+                grow_after(found)
+                vars(error)["_desc"] = f"[STREAM_FAILED] the stream ended with: {found}"  # Spark hides it in the causes
+            raise
+        mark_answered(self)
+        return answer
+
+    waited.__name__, waited.__doc__ = wait.__name__, wait.__doc__
+    return waited
+
+
+def unknown_fields(error: Any) -> str | None:
+    """What a failed stream says of unknown fields, by the deepest of its causes; None when it failed otherwise."""
+    found = None
+    java = error._origin
+    while java is not None:
+        match = UNKNOWN_FIELDS.search(java.getMessage() or "")
+        found = match[0] if match else found
+        java = java.getCause()
+    return found
+
+
+def mark_answered(waiter: Any) -> None:
+    """The user's code knows how the query ended; a manager's answer is about any of them."""
+    for query in [waiter] if hasattr(waiter, "runId") else started:
+        if not query.isActive:
+            answered.add(query.runId)
+
+
+def grow_after(message: str) -> None:
+    """Add the columns that a stream failed on to its schema location, so that its next start has them."""
+    from medallion.runtime.spark.auto_loader import grow
+
+    added = grow(message)
+    if added:
+        print(f"Auto Loader: new columns in the schema location: {', '.join(added)}. Start the stream again.")  # noqa: T201
+
+
+def wait_for_all() -> None:
+    """Wait until every stream of the task has ended.
+
+    :raises StreamingQueryException: one failed, and the user's code has not asked for its end.
+    """
+    for query in started:
+        if query.isActive:
+            print(f"waiting for the stream {query.name or query.id}")  # noqa: T201  the task's log
+        elif query.runId in answered:
+            continue
+        query.awaitTermination()
+
+
+def snapshot(frame: Any, most: int, seconds: float = SNAPSHOT_SECONDS) -> list[Any]:
+    """Rows of a streaming frame for `display`: what is there now, up to `most` rows; sources without an end are left
+    after `seconds`. On Databricks the table in the notebook goes on growing; in a job nobody looks at it.
+    """
+    from pyspark.errors import AnalysisException
+
+    rows: list[Any] = []
+
+    def take(batch: Any, _number: int) -> None:
+        if whole:
+            rows.clear()
+        if len(rows) < most:
+            rows.extend(batch.take(most - len(rows)))
+
+    whole = False
+    try:
+        query = frame.writeStream.foreachBatch(take).trigger(availableNow=True).start()
+    except AnalysisException:  # an aggregation without a watermark has no rows to append
+        whole = True
+        query = frame.writeStream.outputMode("complete").foreachBatch(take).trigger(availableNow=True).start()
+    started.remove(query)
+    deadline = time.monotonic() + seconds
+    while not query.awaitTermination(1) and len(rows) < most and time.monotonic() < deadline:
+        pass
+    query.stop()
+    return rows

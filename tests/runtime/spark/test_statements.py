@@ -1,0 +1,210 @@
+"""COPY INTO, read_files, Query Watchdog and Databricks' statements on tables, on a real Spark."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from compute.catalog_spark import Lake, SparkFailure, SparkProcess
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schema(spark: SparkProcess) -> None:
+    """A schema of these tests."""
+    spark.sql("CREATE SCHEMA IF NOT EXISTS main.st")
+    spark.sql("USE main.st")
+
+
+class Landing:
+    """A folder of a volume."""
+
+    def __init__(self, lake: Lake, name: str) -> None:
+        self.path = f"/Volumes/main/st/{name}"
+        self.local = lake.volumes / "main" / "st" / name
+        self.local.mkdir(parents=True)
+
+    def put(self, name: str, text: str) -> None:
+        (self.local / name).write_text(text)
+
+
+@pytest.fixture
+def landing(lake: Lake, request: pytest.FixtureRequest) -> Landing:
+    return Landing(lake, "".join(mark if mark.isalnum() else "_" for mark in request.node.name))
+
+
+def test_copy_into_loads_each_file_once(spark: SparkProcess, landing: Landing) -> None:
+    spark.sql("CREATE TABLE copied (id INT, name STRING)")
+    copy = f"COPY INTO copied FROM '{landing.path}' FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true')"
+    landing.put("a.csv", "id,name\n1,Ann\n")
+    assert spark.sql(copy) == [(1, 1, 0)]
+    landing.put("a.csv", "id,name\n9,changed\n")
+    landing.put("b.csv", "name,id\nBea,2\nCy,3\n")
+    assert spark.sql(copy) == [(2, 2, 0)]
+    assert spark.sql(copy) == [(0, 0, 0)]
+    assert spark.sql("SELECT * FROM copied ORDER BY id") == [(1, "Ann"), (2, "Bea"), (3, "Cy")]
+    assert spark.sql(f"{copy} COPY_OPTIONS ('force' = 'true')") == [(3, 3, 0)]
+
+
+def test_copy_into_selects_files_by_name_and_expressions(spark: SparkProcess, landing: Landing) -> None:
+    for name in ("a1", "a2", "b1"):
+        landing.put(f"{name}.json", json.dumps({"id": name, "n": "4", "more": 1}) + "\n")
+    spark.sql("CREATE TABLE picked (id STRING, n BIGINT)")
+    select = f"(SELECT id, n::BIGINT + 1 AS n FROM '{landing.path}')"
+    assert spark.sql(f"COPY INTO st.picked FROM {select} FILEFORMAT = JSON FILES = ('b1.json')") == [(1, 1, 0)]
+    assert spark.sql(f"COPY INTO picked FROM {select} FILEFORMAT = JSON PATTERN = 'a*.json'") == [(2, 2, 0)]
+    assert spark.sql("SELECT * FROM picked ORDER BY id") == [("a1", 5), ("a2", 5), ("b1", 5)]
+
+
+def test_copy_into_adds_columns_when_asked(spark: SparkProcess, landing: Landing) -> None:
+    spark.sql("CREATE TABLE grown")
+    landing.put("a.json", '{"id": 1}\n')
+    source = f"COPY INTO grown FROM '{landing.path}' FILEFORMAT = JSON"
+    with pytest.raises(SparkFailure, match="mergeSchema"):
+        spark.sql(source)
+    merge = f"{source} COPY_OPTIONS ('mergeSchema' = 'true')"
+    spark.sql(merge)
+    landing.put("b.json", '{"id": 2, "city": "Oslo"}\n')
+    spark.sql(merge)
+    assert spark.sql("SELECT id, city FROM grown ORDER BY id") == [(1, None), (2, "Oslo")]
+
+
+def test_two_copies_at_once_load_each_file_once(spark: SparkProcess, landing: Landing) -> None:
+    spark.sql("CREATE TABLE raced (id BIGINT)")
+    for number in range(6):
+        landing.put(f"{number}.json", f'{{"id": {number}}}\n')
+    copy = f"COPY INTO main.st.raced FROM '{landing.path}' FILEFORMAT = JSON"
+
+    def race(session: Any) -> list[str]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(3) as pool:
+            found = [pool.submit(lambda: session.sql(copy).collect()) for _ in range(3)]
+            return [str(item.exception()) for item in found if item.exception()]
+
+    assert spark.call(race) == []
+    assert spark.sql("SELECT id FROM raced ORDER BY id") == [(number,) for number in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        pytest.param("COPY INTO t FROM 'x' FILEFORMAT = JSON VALIDATE ALL", "VALIDATE is not supported", id="clause"),
+        pytest.param("COPY INTO t FROM 'x' FILEFORMT = JSON", "FILEFORMAT", id="misspelt"),
+        pytest.param("COPY INTO t FROM 'x'", "needs FILEFORMAT", id="no format"),
+        pytest.param("COPY INTO t FROM 'x' FILEFORMAT = JSON COPY_OPTIONS ('a' = 'b')", "option a", id="option"),
+        pytest.param("SELECT * FROM read_files()", "needs a path", id="no path"),
+        pytest.param("SELECT * FROM read_files('/Volumes/main/nowhere')", "does not exist", id="no folder"),
+    ],
+)
+def test_the_error_names_what_is_wrong(spark: SparkProcess, statement: str, words: str) -> None:
+    with pytest.raises(SparkFailure, match=words):
+        spark.sql(statement)
+
+
+def test_read_files_finds_format_header_and_types(spark: SparkProcess, landing: Landing) -> None:
+    landing.put("a.csv", "id,at\n1,2025-01-02\n")
+    landing.put("b.csv", "at,id\n2025-01-03,2\n")
+    rows = spark.sql(f"SELECT id + 1, cast(at AS string), _rescued_data FROM read_files('{landing.path}') ORDER BY 1")
+    assert rows == [(2, "2025-01-02", None), (3, "2025-01-03", None)]
+    typed = "read_files(:path, format => 'csv', schema => 'id STRING, at DATE', header => true) AS f"
+    assert spark.sql(f"SELECT f.id FROM {typed} WHERE f.at > '2025-01-02'", path=landing.path) == [("2",)]
+    spark.sql(f"CREATE TABLE of_files AS SELECT id FROM read_files('{landing.path}', pathGlobFilter => 'b*')")
+    assert spark.sql("SELECT * FROM of_files") == [(2,)]
+
+
+def test_read_files_and_cloud_files_are_streams_too(spark: SparkProcess, landing: Landing) -> None:
+    landing.put("a.json", '{"id": 1}\n')
+    path = landing.path
+
+    def run(session: Any) -> list[Any]:
+        texts = [
+            f"SELECT id FROM STREAM read_files('{path}', format => 'json')",
+            f"SELECT id FROM cloud_files('{path}', 'json', map('cloudFiles.inferColumnTypes', 'true'))",
+        ]
+        rows: list[Any] = []
+        for text in texts:
+            frame = session.sql(text)
+            assert frame.isStreaming
+            writer = frame.writeStream.foreachBatch(lambda batch, _: rows.extend(batch.collect()))
+            writer.trigger(availableNow=True).start().awaitTermination()
+        return [row.id for row in rows]
+
+    assert spark.call(run) == [1, 1]
+
+
+def test_a_query_that_multiplies_its_rows_is_cancelled_by_name_of_the_setting(spark: SparkProcess) -> None:
+    def run(session: Any) -> str:
+        prefix = "spark.databricks.queryWatchdog."
+        session.conf.set(f"{prefix}outputRatioThreshold", "10")
+        session.conf.set(f"{prefix}minTimeSecs", "1")
+        session.conf.set(f"{prefix}minOutputRows", "1000")
+        session.conf.set(f"{prefix}enabled", "true")
+        try:
+            session.sql("SELECT count(*) FROM range(100) WHERE id > 3").collect()
+            big = session.range(200_000)
+            big.crossJoin(big.withColumnRenamed("id", "other")).where("hash(id, other) = 1").count()
+        except Exception as error:  # noqa: BLE001  the test looks at it
+            return str(error)
+        finally:
+            session.conf.set(f"{prefix}enabled", "false")
+        return "was not cancelled"
+
+    text = spark.call(run)
+    assert "Query Watchdog" in text
+    assert "spark.databricks.queryWatchdog.outputRatioThreshold = 10" in text
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        pytest.param(["CREATE TABLE z (a INT, b INT)", "INSERT INTO z VALUES (1, 2)", "OPTIMIZE z ZORDER BY (a)"], id="zorder"),
+        pytest.param(["CREATE TABLE cl (a INT, b INT) CLUSTER BY (a)", "OPTIMIZE cl FULL", "ALTER TABLE cl CLUSTER BY (b)"], id="cluster"),
+        pytest.param(["CREATE TABLE ca (a INT) CLUSTER BY AUTO"], id="cluster auto"),
+        pytest.param(["CREATE TABLE al (a INT)", "ALTER TABLE al CLUSTER BY NONE"], id="cluster none"),
+        pytest.param(["CREATE TABLE h (a INT)", "DESCRIBE HISTORY h LIMIT 1", "DESCRIBE DETAIL h", "VACUUM h"], id="history"),
+        pytest.param(
+            ["CREATE TABLE cm (a INT) TBLPROPERTIES ('delta.columnMapping.mode' = 'name')", "ALTER TABLE cm RENAME COLUMN a TO b"],
+            id="column mapping",
+        ),
+        pytest.param(
+            ["CREATE TABLE bn (a INT, b INT)", "INSERT INTO bn BY NAME SELECT 1 AS b, 2 AS a", "COMMENT ON TABLE bn IS 'x'"],
+            id="by name",
+        ),
+        pytest.param(
+            [
+                "CREATE TABLE me (a INT)",
+                "MERGE WITH SCHEMA EVOLUTION INTO me USING (SELECT 1 AS a, 2 AS b) s ON me.a = s.a WHEN NOT MATCHED THEN INSERT *",
+                "SELECT a, b FROM me",
+            ],
+            id="merge",
+        ),
+        pytest.param(["SELECT * FROM VALUES (1), (2) t(a) QUALIFY row_number() OVER (ORDER BY a) = 1"], id="qualify"),
+        pytest.param(["SELECT current_catalog(), current_schema(), current_user()", "SHOW CATALOGS"], id="names"),
+        pytest.param(["SELECT table_name FROM main.information_schema.tables WHERE table_schema = 'st'"], id="information"),
+        pytest.param(["SELECT c:a.b::int FROM VALUES ('{}') t(c)"], id="json path"),
+        pytest.param(["SET spark.databricks.delta.optimizeWrite.enabled = true", "SET spark.databricks.io.cache.enabled"], id="settings"),
+        pytest.param(["CREATE TABLE dv (a INT) TBLPROPERTIES ('delta.autoOptimize.optimizeWrite' = 'true')", "REFRESH TABLE dv"], id="properties"),
+        pytest.param(["CREATE TABLE cu (a INT)", "REORG TABLE cu APPLY (PURGE)", "CACHE SELECT * FROM cu"], id="reorg and cache"),
+        pytest.param(["CREATE TABLE k (a INT NOT NULL PRIMARY KEY, b INT DEFAULT 3)"], id="key"),
+        pytest.param(["UNDROP TABLE gone"], id="undrop"),
+        pytest.param(["SHOW TABLES DROPPED"], id="dropped"),
+        pytest.param(["CREATE FUNCTION main.st.f(x INT) RETURNS INT RETURN x + 1", "SELECT main.st.f(1)"], id="function"),
+        pytest.param(["CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a"], id="materialized view"),
+        pytest.param(["CONVERT TO DELTA parquet.`/Volumes/none`"], id="convert"),
+        pytest.param(["SELECT is_account_group_member('x'), is_member('y')", "SELECT session_user()"], id="groups"),
+        pytest.param(["SYNC SCHEMA main.st FROM hive_metastore.x"], id="sync"),
+        pytest.param(["SELECT try_variant_get(parse_json('{\"a\": 1}'), '$.a', 'int')"], id="variant"),
+        pytest.param(["DECLARE OR REPLACE VARIABLE v INT = 5", "SELECT v"], id="variables"),
+        pytest.param(["EXECUTE IMMEDIATE 'SELECT 1'"], id="immediate"),
+        pytest.param(["SELECT secret('a', 'b')"], id="secret"),
+        pytest.param(["ALTER TABLE main.st.copied ENABLE PREDICTIVE OPTIMIZATION"], id="predictive"),
+        pytest.param(["FSCK REPAIR TABLE copied"], id="fsck"),
+        pytest.param(["MSCK REPAIR TABLE copied"], id="msck"),
+    ],
+)  # fmt: skip
+def test_statements_of_databricks_on_tables(spark: SparkProcess, statements: list[str]) -> None:
+    for statement in statements:
+        spark.sql(statement)
