@@ -49,7 +49,18 @@ LOCATION = "{{job.trigger.file_arrival.location}}"
 UPDATED = "{{job.trigger.table_update.updated_tables}}"
 VERSION = "{{job.trigger.table_update.`main.silver.a`.version}}"
 
+
+def gated(name: str, mode: str) -> dict[str, Any]:
+    """A job that a file starts if its query says so."""
+    condition = {"sql_query_id": name, "warehouse_id": "0", "trigger_mode": mode}
+    return job(name, TYPE, trigger={"file_arrival": {"url": f"{LANDING}_{name}"}, "sql_condition": condition})
+
+
+QUERIES = {"no_rows": "SELECT 1 AS x WHERE 1 = 0", "changes": "SELECT 41 + 1"}
+
 JOBS = [
+    gated("no_rows", "QUERY_RETURNS_ROWS"),
+    gated("changes", "RESULT_VALUE_CHANGES"),
     job("files", f"{TYPE} {LOCATION}", trigger={"file_arrival": {"url": LANDING}}),
     job("asleep", TYPE, trigger={"file_arrival": {"url": LANDING}, "pause_status": "PAUSED"}),
     job("any", f"{TYPE} {UPDATED} {VERSION}", trigger=tables("a", "later")),
@@ -148,6 +159,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     (project / "medallion.toml").write_text('parallelism = 4\n[workspace]\n"/Workspace/Shared" = "jobs"\n')
     for item in JOBS:
         (project / "jobs" / f"{item['name']}.json").write_text(json.dumps(item))
+    (project / "queries").mkdir()
+    for name, text in QUERIES.items():
+        (project / "queries" / f"{name}.sql").write_text(text)
     settings = Settings.load(project, environ={})
     make = [sys.executable, str(PROJECT / "jobs" / "lab08" / "generate.py"), "--orders", "300", "--seed", "7", "--out"]
     subprocess.run([*make, str(settings.volumes / "lab08/default/datasets")], check=True, capture_output=True)
@@ -263,6 +277,23 @@ def test_the_customer_pipeline_of_lab_08_starts_the_orders_pipeline(house: House
     assert run["state"] == "success"
     assert run["conf"]["updated_tables"] == ["lab08.silver.silver_customer"]
     assert [item["state"] for item in house.runs("customer_pipeline")] == ["success"]
+
+
+def test_a_query_decides_whether_a_firing_starts_a_run(house: House) -> None:
+    for name in QUERIES:
+        house.put(f"{LANDING}_{name}", "one.csv")
+    house.wait_for_runs("changes", 1, 120)
+    for name in QUERIES:
+        house.put(f"{LANDING}_{name}", "two.csv")
+    wait_until(lambda: known(house, "changes") == known(house, "no_rows") == 2, 60)
+    assert len(house.runs("changes")) == 1
+    assert house.runs("no_rows") == []
+
+
+def known(house: House, dag_id: str) -> int:
+    """Files that a job's trigger has done with."""
+    (told,) = house.seen(dag_id).entries.values()
+    return int(told[0].get("known_files", 0))
 
 
 def test_airflow_shows_both_jobs_and_the_tables_between_them(house: House) -> None:
