@@ -18,6 +18,7 @@ from medallion.components.served_run import serving
 from medallion.errors import MedallionError, RunError, TargetError
 from medallion.runs import ids
 from medallion.runs.requests import CancelRequest, leave_request
+from medallion.runs.shape import owner
 
 if TYPE_CHECKING:
     from medallion.settings import Settings
@@ -110,8 +111,8 @@ def cancel_in_process(settings: Settings, place: Place, request: CancelRequest) 
     if not done:
         what = f"task {request.task_key}" if request.task_key else f"the run {place.run_id}"
         raise RunError(f"{what} could not be cancelled: it has ended, or there is none of that name")
-    tasks = sorted({str(mark[0]).partition(".")[0] for mark in notes.get("canceled_attempts") or ()})
-    return {"dag_id": place.dag_id, "airflow_run_id": place.run_id, "canceled": tasks}
+    tasks = {key for mark in notes.get("canceled_attempts") or () if (key := owner(str(mark[0])))}
+    return {"dag_id": place.dag_id, "airflow_run_id": place.run_id, "canceled": sorted(tasks)}
 
 
 def served_place(client: ApiClient, run: str, dag_id: str | None) -> str:

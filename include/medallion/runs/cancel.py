@@ -59,7 +59,7 @@ class Canceled:
     def to_json(self) -> dict[str, Any]:
         """As the API and `--json` tell it."""
         return {
-            "canceled": sorted({owner(task_id) or task_id for task_id, _, _ in self.attempts}),
+            "canceled": sorted({key for task_id, _, _ in self.attempts if (key := owner(task_id))}),
             "child_runs": [{"dag_id": dag_id, "airflow_run_id": run_id} for dag_id, run_id in self.children],
         }
 
