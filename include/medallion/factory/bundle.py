@@ -18,6 +18,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 
 from medallion.factory import naming
 from medallion.factory.jobs import sources
+from medallion.runs.lineage import lineage_file
 from medallion.settings import Settings
 from medallion.spec.cache import JobCache, state_of
 
@@ -98,8 +99,15 @@ def dag_files(settings: Settings) -> dict[str, str]:
         alone = len(paths) <= ALONE or cache.load(path).errors
         key = file_name(name) if alone else f"shard_{zlib.crc32(name.encode()) % shards:03d}.py"
         groups.setdefault(key, []).append(path)
-    states = {path: repr([state_of(file) for file in cache.load(path).read or (path,)]) for path in paths}
+    states = {path: repr([state_of(file) for file in files_of(settings, cache, path)]) for path in paths}
     return {key: file_text(settings, members, states) for key, members in groups.items()}
+
+
+def files_of(settings: Settings, cache: JobCache, path: Path) -> list[Path]:
+    """The files that decide a definition's DAGs: what it was read from, and the lineage that runs of its jobs showed."""
+    loaded = cache.load(path)
+    dag_ids = [naming.dag_id(naming.job_name(item.job.name)) for item in loaded.jobs]
+    return [*(loaded.read or (path,)), *(lineage_file(settings.home, dag_id) for dag_id in dag_ids)]
 
 
 def file_text(settings: Settings, paths: list[Path], states: Mapping[Path, str]) -> str:

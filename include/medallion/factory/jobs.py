@@ -62,12 +62,14 @@ def collect(
 ) -> tuple[dict[str, DAG], list[Problem]]:
     """The DAGs by id, and the errors of the definitions that gave none."""
     from medallion.factory.dag import build_dag
+    from medallion.factory.lineage import state_lineage
 
     definitions, problems = definitions_by_dag(settings, only, paths)
     dags: dict[str, DAG] = {}
     for dag_id, definition in definitions.items():
         try:
             dags[dag_id] = build_dag(definition)
+            state_lineage(dags[dag_id], settings.home)
         except SpecError as error:
             problems.extend(error.problems)
         except MedallionError as error:

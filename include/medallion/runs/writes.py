@@ -63,6 +63,17 @@ def commits_of_run(lake: Path, run_id: int, since: float) -> list[Commit]:
     return [commit for who, commit in found if who.get("run_id") == run_id]
 
 
+def latest_writes(lake: Path, task_run_id: int, since: float) -> dict[str, Commit]:
+    """The latest commit that one attempt made of each table, by its name; maintenance does not count."""
+    found: dict[str, Commit] = {}
+    for log in logs(lake):
+        if log.stat().st_mtime >= since:
+            for who, commit in commits(log, since):
+                if who.get("task_run_id") == task_run_id and commit.operation not in SILENT:
+                    found[commit.table] = commit
+    return found
+
+
 def rows_by_task(found: list[Commit]) -> dict[str, int]:
     """Rows that each task wrote, over all its attempts."""
     rows: dict[str, int] = {}

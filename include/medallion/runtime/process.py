@@ -31,8 +31,9 @@ from medallion.settings import Settings
 from medallion.spec.problems import did_you_mean
 
 PAGE_NICENESS = 10
-FILELESS = frozenset({"wheel", "dbt"})
-"""Kinds whose work is no file: their folder does not go on `sys.path`."""
+FILELESS = frozenset({"wheel", "dbt", "jar", "submit", "pipeline"})
+PATHLESS = FILELESS - {"dbt"}
+"""Kinds whose work is no file: their folder does not go on `sys.path`. Those of PATHLESS have no folder either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,21 +175,37 @@ def failed(task: Task, error: BaseException) -> TaskResult:
 def dispatch(task: Task) -> TaskResult:
     """Run what the context's kind says."""
     from medallion.runtime.dbt import run_dbt
+    from medallion.runtime.jar import run_jar, run_submit
     from medallion.runtime.notebook import run_notebook
+    from medallion.runtime.pipelines.update import run_pipeline
     from medallion.runtime.scripts import run_script, run_sql, run_wheel
 
     kinds = {"notebook": run_notebook, "python": run_script, "wheel": run_wheel, "sql": run_sql, "dbt": run_dbt}
+    kinds |= {"jar": run_jar, "submit": run_submit, "pipeline": run_pipeline}
     try:
-        return kinds[task.context.kind](task)
+        result = kinds[task.context.kind](task)
+        if result.success and result.exit_value is None and task.spark is not None:
+            wait_for_streams(task)
+        return result
     except BaseException as error:  # noqa: BLE001  becomes the task's failure
         return failed(task, error)
+
+
+def wait_for_streams(task: Task) -> None:
+    """A task goes on while its streams run, and fails with them."""
+    from medallion.runtime.spark.streams import wait_for_all
+
+    task.output.drain()
+    wait_for_all()
 
 
 def prepare(task: Task) -> None:
     """Folder, module path, paths of Databricks, Spark, and the names that a notebook finds."""
     from medallion.compute import paths
     from medallion.runtime.injected import inject
+    from medallion.runtime.reads import watch_reads
     from medallion.runtime.shell import Shell
+    from medallion.runtime.spark.install import install
     from medallion.runtime.streams import watch_streams
 
     context = task.context
@@ -203,8 +220,14 @@ def prepare(task: Task) -> None:
     replace_packages(context)
     begun = time.time()
     if context.driver:
-        task.spark = attach(context)
-        watch_streams(task.spark, Path(context.output), context.options)
+        if context.kind == "pipeline":
+            task.link = attach(context, by_connect=True)
+            task.spark = task.link.spark
+        else:
+            task.spark = attach(context)
+            install(task.spark, watched=any("queryWatchdog" in name for name in context.options.get("spark_conf") or ()))
+            watch_streams(task.spark, Path(context.output), context.options)
+            watch_reads(task.spark, context.places.lake, Path(context.output))
     attached = time.time()
     if context.kind == "notebook":
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
@@ -232,7 +255,7 @@ def local_file(context: TaskContext) -> Path:
 
     if context.kind == "notebook":
         return find_notebook(context.path, context.places)
-    if context.kind == "wheel" or "sql" in context.options:
+    if context.kind in PATHLESS or "sql" in context.options:
         return Path(context.path)
     if context.kind == "dbt":
         return Path(to_local(context.path, context.places))
@@ -244,8 +267,9 @@ def local_file(context: TaskContext) -> Path:
     return file
 
 
-def attach(context: TaskContext) -> Any:
-    """The task's session in its driver."""
+def attach(context: TaskContext, *, by_connect: bool = False) -> Any:
+    """The task's session in its driver; the `Link` of one by Spark Connect."""
+    from medallion.compute.connect import connect
     from medallion.compute.connection import Connection
     from medallion.compute.session import attach as attach_session
 
@@ -253,7 +277,7 @@ def attach(context: TaskContext) -> Any:
     # PySpark logs each failed statement with Java's whole stack; the user's traceback says it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     os.environ.update({**Connection.load(Path(str(context.driver))).environment, **context.environment})
-    return attach_session(
+    return (connect if by_connect else attach_session)(
         Path(str(context.driver)),
         tag=context.tag,
         spark_conf=options.get("spark_conf"),

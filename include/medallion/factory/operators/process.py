@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from medallion.settings import Settings
 
 
-PATHLESS = frozenset({"wheel"})
+PATHLESS = frozenset({"wheel", "jar", "submit", "pipeline"})
 """Kinds of work whose path is a name."""
 
 
@@ -45,6 +45,8 @@ class ProcessOperator(LakeflowOperator):
     ui_color = "#e6f4ea"
     packages: ClassVar[tuple[str, ...]] = ()
     """Requirement lines that every task of this kind needs."""
+    attached: ClassVar[bool] = True
+    """Whether the task's process gets a driver of the pool."""
     instead_of: ClassVar[frozenset[str]] = frozenset()
     """Packages that are left out of what the task asks for, because those take their place."""
 
@@ -52,6 +54,7 @@ class ProcessOperator(LakeflowOperator):
         """Run the user's code; gives the notebook's exit value."""
         from medallion.compute.pool import DriverPool
         from medallion.compute.targets import driver_for_task
+        from medallion.factory.lineage import tell_lineage
         from medallion.runtime.launch import launch
         from medallion.runtime.protocol import Failure, TaskResult
 
@@ -62,8 +65,8 @@ class ProcessOperator(LakeflowOperator):
         try:
             ready = self.prepare(AttemptScope(context, self, attempt, settings), attempt, settings)
             spec = driver_for_task(settings, self.task, self.definition.job, spark_conf=ready.spark_conf)
-            driver = pool.acquire(spec, holder, progress=show)
-            result = launch(replace(ready.context, driver=str(driver)), settings, answers=answers, on_output=show)
+            driver = str(pool.acquire(spec, holder, progress=show)) if self.attached else None
+            result = launch(replace(ready.context, driver=driver), settings, answers=answers, on_output=show)
         except AirflowTaskTimeout:
             told = f"task {attempt.task_key} ran longer than {self.task.timeout_seconds} s and was ended"
             show(f"Timeout: {told}")
@@ -74,7 +77,9 @@ class ProcessOperator(LakeflowOperator):
             # A job cluster's lease is given back by its teardown.
             if not shared:
                 pool.release(holder)
-        return self.finish(context, result)
+        exit_value = self.finish(context, result)
+        tell_lineage(self, context, attempt, settings)
+        return exit_value
 
     def prepare(self, scope: AttemptScope, attempt: Attempt, settings: Settings) -> Prepared:
         """Everything that the process needs, but the driver; and what the driver needs."""
