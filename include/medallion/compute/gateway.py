@@ -10,11 +10,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 SESSION_CLASS = "org.apache.spark.sql.classic.SparkSession"
 TAG_SETTING = "spark.medallion.tag"
+JAR_MAIN = "medallion.tasks.JarMain"
+CONNECT_SERVICE = "org.apache.spark.sql.connect.service.SparkConnectService$"
+CONNECT_SESSION_KEY = "org.apache.spark.sql.connect.service.SessionKey"
+CONNECT_TOKEN = "spark.connect.authenticate.token"  # noqa: S105  the setting's name
+CONNECT_USER = "medallion"
 
 
 _one_at_a_time = threading.Lock()
@@ -80,12 +86,26 @@ def root_session(gateway: Any) -> Any:
 
 
 def cancel_tag(gateway: Any, tag: str) -> None:
-    """Cancel every Spark job with the tag, then stop the streaming queries of sessions with it."""
+    """Cancel all that runs with the tag: Connect session, Spark jobs, streaming queries, the main method of a JAR."""
     session = root_session(gateway)
+    java_class(gateway, JAR_MAIN).cancel(tag)
+    if session.sparkContext().conf().contains(CONNECT_TOKEN):
+        key = java_class(gateway, CONNECT_SESSION_KEY)(CONNECT_USER, connect_session_id(tag))
+        connect_service(gateway).sessionManager().closeSession(key, False)  # noqa: FBT003  Scala's own signature
     session.sparkContext().cancelJobsWithTag(tag)
     for query in list(session.sharedState().activeStreamingQueries().values()):
         if query.sparkSession().conf().get(TAG_SETTING, "") == tag:
             query.stop()
+
+
+def connect_service(gateway: Any) -> Any:
+    """The driver's Spark Connect service, started or not."""
+    return getattr(java_class(gateway, CONNECT_SERVICE), "MODULE$")
+
+
+def connect_session_id(tag: str) -> str:
+    """Id of the Connect session of the task with this tag."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, tag))
 
 
 def forget_object(java_object: Any) -> str:

@@ -253,7 +253,8 @@ class DriverHost:
 def close_session(gateway: Any, session: dict[str, Any]) -> None:
     """Cancel what an ended task process left in the JVM and close its gateway, which frees its objects."""
     gateways.cancel_tag(gateway, session["tag"])
-    gateways.object_by_name(gateway, session["gateway"]).shutdown()
+    if session["gateway"]:
+        gateways.object_by_name(gateway, session["gateway"]).shutdown()
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ class Work:
     :param path: as the job states it; a workspace path, or one relative to the definition.
     """
 
-    kind: Literal["notebook", "python", "wheel", "sql", "dbt"]
+    kind: Literal["notebook", "python", "wheel", "sql", "dbt", "jar", "submit", "pipeline"]
     path: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     argv: tuple[str, ...] = ()
@@ -70,10 +70,23 @@ def dbt(payload: Payload, job_parameters: Mapping[str, str]) -> Work:
     return Work("dbt", str(payload.get("project_directory") or "."), options={"dbt": options})
 
 
+def spark_jar(payload: Payload, job_parameters: Mapping[str, str]) -> Work:
+    """A main class with arguments. Its JARs come from the task's libraries; see `operators.jar`."""
+    name = str(payload.get("main_class_name") or "")
+    return Work("jar", name, argv=tuple(payload.get("parameters") or ()), options={"main_class_name": name})
+
+
+def spark_submit(payload: Payload, job_parameters: Mapping[str, str]) -> Work:
+    """A command line of spark-submit; see `operators.jar`."""
+    return Work("submit", "spark-submit", argv=tuple(payload.get("parameters") or ()))
+
+
 WORK: Mapping[str, Callable[[Payload, Mapping[str, str]], Work]] = {
     "notebook_task": notebook,
     "spark_python_task": spark_python,
     "python_wheel_task": python_wheel,
     "sql_task": sql,
     "dbt_task": dbt,
+    "spark_jar_task": spark_jar,
+    "spark_submit_task": spark_submit,
 }

@@ -45,6 +45,9 @@ def spark_names(spark: Any) -> dict[str, Any]:
     from pyspark.sql import SQLContext
     from pyspark.sql.functions import udf
 
+    if type(spark).__module__.startswith("pyspark.sql.connect"):  # has no context
+        return {"spark": spark, "sql": spark.sql, "table": spark.table, "udf": udf}
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # SQLContext is deprecated and still there on Databricks
         context = SQLContext(spark.sparkContext, spark)

@@ -45,7 +45,8 @@ class Places:
 class TaskContext:
     """Everything a task's process needs to know. Written to `<output>/context.json`.
 
-    :param kind: what to run: a notebook, a Python file, a wheel's entry point, SQL text, dbt commands.
+    :param kind: what to run: a notebook, a Python file, a wheel's entry point, SQL text, dbt commands, a JAR's main
+        class, a spark-submit command, an update of a pipeline.
     :param path: the local file; for a wheel its package name.
     :param workspace_path: the path as the job states it; what `notebookPath()` answers.
     :param parameters: widget values of a notebook or `:name` values of SQL, resolved. All text.
@@ -58,7 +59,7 @@ class TaskContext:
     :param options: what only one kind needs, such as `entry_point` or `sql_only`.
     """
 
-    kind: Literal["notebook", "python", "wheel", "sql", "dbt"]
+    kind: Literal["notebook", "python", "wheel", "sql", "dbt", "jar", "submit", "pipeline"]
     path: str
     output: str
     places: Places

@@ -38,6 +38,7 @@ class Task:
     :param file: the file that runs now; within `%run` the included notebook.
     :param including: the notebooks whose `%run` led to `file`, outermost first.
     :param injected: the names that Databricks puts into a notebook, by name.
+    :param link: the way into the driver of a task that speaks to it by Spark Connect (`compute.connect.Link`).
     :param seconds: where the time of the start went, by name.
     :param on_restart: called when Python restarts, to clear the user's variables.
     """
@@ -52,6 +53,7 @@ class Task:
     settings: Settings
     record: Record | None = None
     spark: Any = None
+    link: Any = None
     shell: Shell | None = None
     including: list[Path] = field(default_factory=list)
     injected: dict[str, Any] = field(default_factory=dict)

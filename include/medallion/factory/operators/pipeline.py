@@ -1,0 +1,47 @@
+"""Tasks that update a declarative pipeline of the same bundle. Runs in the Airflow task process."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import UnsupportedError
+from medallion.factory.equipment import loaded
+from medallion.factory.operators.process import ProcessOperator
+from medallion.factory.work import Payload, Work
+from medallion.spec.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from medallion.settings import Settings
+
+RESOURCE_ID = re.compile(r"\$\{resources\.pipelines\.([^.}]+)\.id\}")
+
+
+class PipelineOperator(ProcessOperator):
+    """Finds the pipeline that the task names and has its process run an update of it."""
+
+    def work_of(self, payload: Payload, parameters: Mapping[str, str], settings: Settings) -> Work:
+        """The update to run."""
+        key, pipeline = self.pipeline(str(payload["pipeline_id"]), settings)
+        own_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.definition.file}#{key}"))
+        options = {"pipeline_id": own_id, "pipeline": pipeline, "request": dict(payload)}
+        return Work("pipeline", key, options=options)
+
+    def pipeline(self, pipeline_id: str, settings: Settings) -> tuple[str, Mapping[str, Any]]:
+        """Key and settings of the pipeline, which a task names by `${resources.pipelines.<key>.id}`, its key or its name.
+
+        :raises UnsupportedError: the bundle has none such.
+        """
+        known: Mapping[str, Any] = loaded(self.definition, settings).resources.get("pipelines") or {}
+        named = RESOURCE_ID.fullmatch(pipeline_id)
+        wanted = named[1] if named else pipeline_id
+        for key, pipeline in known.items():
+            if wanted in (key, pipeline.get("name"), pipeline.get("id")):
+                return key, pipeline
+        near = did_you_mean(wanted, sorted(known))
+        raise UnsupportedError(
+            f"pipeline_id {pipeline_id!r} names no pipeline of this bundle",
+            hint=near or "define it under resources.pipelines and name it as ${resources.pipelines.<key>.id}",
+        )

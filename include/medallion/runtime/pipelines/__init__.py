@@ -1,0 +1,1 @@
+"""Declarative pipelines: Spark's own engine, with Databricks' expectations, names and event log around it."""

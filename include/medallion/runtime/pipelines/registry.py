@@ -1,0 +1,170 @@
+"""Collects what pipeline code defines and hands it to Spark's registry. Runs in the task process.
+
+Spark asks for two decorators, `table` for streaming queries and `materialized_view` for the others; on Databricks `table`
+serves both. So a table waits here until its query is known. Expectations become a part of the query.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import MedallionError
+from medallion.runtime.pipelines import expectations
+from medallion.runtime.pipelines.expectations import Expectation
+
+if TYPE_CHECKING:
+    from medallion.runtime.pipelines.spec import Pipeline
+
+STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
+KINDS = {
+    "StreamingTable": "STREAMING_TABLE",
+    "MaterializedView": "MATERIALIZED_VIEW",
+    "TemporaryView": "VIEW",
+    "Sink": "SINK",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A flow whose rows are counted: its dataset and rules, in the order of the counts."""
+
+    flow: str
+    dataset: str
+    rules: tuple[Expectation, ...]
+
+
+@dataclass
+class Book:
+    """What the code of a pipeline defined.
+
+    :param kinds: kind by full name of the dataset.
+    :param rules: expectations of tables that have several flows, by full name.
+    :param watched: flows with expectations, by the name of their counts.
+    """
+
+    pipeline: Pipeline
+    update: str
+    kinds: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, tuple[Expectation, ...]] = field(default_factory=dict)
+    watched: dict[str, Watched] = field(default_factory=dict)
+    flows: dict[str, str] = field(default_factory=dict)
+
+    def full(self, name: str) -> str:
+        """A dataset's name in three parts."""
+        parts = [part.strip("`") for part in name.split(".")]
+        return ".".join([self.pipeline.catalog, self.pipeline.schema][: 3 - len(parts)] + parts)
+
+
+class Recorder:
+    """Stands between `pyspark.pipelines` and Spark's registry of a dataflow graph.
+
+    :param inner: Spark's registry.
+    :param graph: id of the graph.
+    """
+
+    def __init__(self, inner: Any, spark: Any, graph: str, book: Book) -> None:
+        self._inner, self._spark, self.graph, self._book = inner, spark, graph, book
+        self._waiting: dict[str, Any] = {}
+
+    def register_output(self, output: Any) -> None:
+        """A dataset or sink."""
+        kind = type(output).__name__
+        self._book.kinds[self._book.full(output.name)] = KINDS.get(kind, kind)
+        if kind == "StreamingTable":
+            self._waiting[output.name] = output
+        else:
+            self._inner.register_output(output)
+
+    def register_flow(self, flow: Any) -> None:
+        """A query that writes to a dataset."""
+        frame = self.frame_of(flow)
+        dataset = self._book.full(flow.target)
+        self.send_table(flow, frame)
+        rules = (*self._book.rules.get(dataset, ()), *expectations.expectations_of(flow.func))
+        self._book.flows[self._book.full(flow.name)] = dataset
+        if rules:
+            key = f"{dataset}|{flow.name}"
+            self._book.watched[key] = Watched(flow.name, dataset, rules)
+            frame = expectations.observed(frame, rules, f"medallion/{self._book.update}/{key}", dataset)
+        self._inner.register_flow(replace(flow, func=lambda: frame))
+
+    def register_auto_cdc_flow(self, flow: Any) -> None:
+        """A flow of changes; Spark merges them itself."""
+        self.flush(flow.target)
+        if self._book.rules.get(self._book.full(flow.target)):
+            raise MedallionError(
+                f"expectations of {flow.target}: Spark merges the changes of an auto CDC flow itself",
+                hint="put the expectations on the flow's source, a temporary view or table",
+            )
+        self._book.flows[self._book.full(flow.name)] = self._book.full(flow.target)
+        self._inner.register_auto_cdc_flow(flow)
+
+    def register_sql(self, sql_text: str, file_path: Path) -> None:
+        """A statement that Spark reads itself."""
+        self._inner.register_sql(sql_text, file_path)
+
+    def flush(self, name: str | None = None) -> None:
+        """Hand over the tables that still wait for a query: one, or all at the end of a file."""
+        for waiting in [name] if name is not None else list(self._waiting):
+            if (output := self._waiting.pop(waiting, None)) is not None:
+                self._inner.register_output(output)
+
+    def frame_of(self, flow: Any) -> Any:
+        """The flow's query, from its function; run once."""
+        from pyspark.pipelines.add_pipeline_analysis_context import add_pipeline_analysis_context
+        from pyspark.sql.connect.dataframe import DataFrame
+
+        with add_pipeline_analysis_context(
+            spark=self._spark, dataflow_graph_id=self.graph, flow_name=self._book.full(flow.name)
+        ):
+            frame = flow.func()
+        if not isinstance(frame, DataFrame):
+            raise MedallionError(
+                f"the function of {flow.name} returned {type(frame).__name__}, not a DataFrame",
+                hint="return the query, without collect(), count() or write",
+            )
+        return frame
+
+    def send_table(self, flow: Any, frame: Any) -> None:
+        """The table that waited for this flow: streaming, or a materialized view where its own query reads no stream."""
+        from pyspark.pipelines.output import MaterializedView
+
+        table = self._waiting.pop(flow.target, None)
+        if table is None:
+            return
+        if flow.name == flow.target and not is_streaming(frame, self._spark):
+            self._book.kinds[self._book.full(table.name)] = KINDS["MaterializedView"]
+            table = MaterializedView(**{name: getattr(table, name) for name in table.__dataclass_fields__})
+        self._inner.register_output(table)
+
+
+def is_streaming(frame: Any, spark: Any) -> bool:
+    """Whether a query reads a stream. Asks its plan: what it reads need not exist yet."""
+    return any(reads_stream(message) for message in messages(frame._plan.plan(spark.client)))
+
+
+def reads_stream(message: Any) -> bool:
+    """Whether one node of a plan is a streaming read, or SQL text with one."""
+    fields = message.DESCRIPTOR.fields_by_name
+    if "is_streaming" in fields and message.is_streaming:
+        return True
+    return "query" in fields and isinstance(message.query, str) and STREAM.search(message.query) is not None
+
+
+def messages(message: Any) -> Any:
+    """A protobuf message and all within it."""
+    yield message
+    for descriptor, value in message.ListFields():
+        if descriptor.message_type is None:
+            continue
+        if isinstance(value, Mapping):
+            parts: Any = value.values()
+        else:
+            parts = [value] if hasattr(value, "DESCRIPTOR") else value
+        for part in parts:
+            if hasattr(part, "ListFields"):
+                yield from messages(part)

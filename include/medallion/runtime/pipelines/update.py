@@ -1,0 +1,185 @@
+"""One update of a declarative pipeline, by Spark's own engine in the task's driver. Runs in the task process."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medallion.errors import MedallionError
+from medallion.runtime.failures import describe, user_line
+from medallion.runtime.pipelines import events
+from medallion.runtime.pipelines.definitions import offer
+from medallion.runtime.pipelines.events import Event, Update
+from medallion.runtime.pipelines.expectations import VIOLATION
+from medallion.runtime.pipelines.loading import define
+from medallion.runtime.pipelines.registry import Book, Recorder
+from medallion.runtime.pipelines.sources import sources
+from medallion.runtime.pipelines.spec import Pipeline, Request
+from medallion.runtime.protocol import Failure, TaskResult
+from medallion.spec.problems import did_you_mean
+
+if TYPE_CHECKING:
+    from medallion.compute.connect import Link
+    from medallion.runtime.task import Task
+
+QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
+RETRIES = "spark.sql.pipelines.maxFlowRetryAttempts"
+VIOLATED = re.compile(rf"{VIOLATION}: [^\n]*")
+
+
+def run_pipeline(task: Task) -> TaskResult:
+    """Run an update; its event log and record are written however it ends."""
+    link: Link = task.link
+    options = task.context.options
+    pipeline = Pipeline.of(options["pipeline_id"], options["pipeline"])
+    update = Update(pipeline, Request.of(options["request"]), str(uuid.uuid4()), time.time())
+    pipeline = update.pipeline = replace(
+        pipeline, configuration={**pipeline.configuration, **update.request.parameters}
+    )
+    book = Book(pipeline, update.id)
+    folder = Path(task.context.output)
+    update.write(folder)
+    begun = Event(
+        update.start, "create_update", f"Update {update.id[:6]} started.", {"create_update": {"cause": "JOB_TASK"}}
+    )
+    update.events.append(begun)
+    failure: Failure | None = None
+    try:
+        link.observe(update.id)
+        carry_out(task, link, update, book)
+    except BaseException as error:  # noqa: BLE001  user code may raise anything
+        failure = failure_of(error, link)
+    update.end = time.time()
+    update.state = "FAILED" if failure else "COMPLETED"
+    close(task, link, update, book, failure)
+    update.write(folder)
+    if failure is not None:
+        task.output.drain()
+        task.output.log(failure.trace)
+        return TaskResult(success=False, failure=failure)
+    return TaskResult(success=True)
+
+
+def carry_out(task: Task, link: Link, update: Update, book: Book) -> None:
+    """Define the graph and run it."""
+    from pyspark.pipelines.spark_connect_graph_element_registry import SparkConnectGraphElementRegistry
+    from pyspark.pipelines.spark_connect_pipeline import create_dataflow_graph
+
+    spark, pipeline = link.spark, update.pipeline
+    configure(spark, pipeline)
+    spark.sql(f"CREATE CATALOG IF NOT EXISTS `{pipeline.catalog}`")
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{pipeline.catalog}`.`{pipeline.schema}`")
+    graph = create_dataflow_graph(
+        spark,
+        default_catalog=pipeline.catalog,
+        default_database=pipeline.schema,
+        sql_conf=pipeline.configuration,
+    )
+    recorder = Recorder(SparkConnectGraphElementRegistry(spark, graph), spark, graph, book)
+    offer(spark, book)
+    root = Path(task.context.root)
+    define(sources(pipeline.libraries, task.context.places, root), recorder, book, spark, task.injected)
+    task.output.log(f"Pipeline {pipeline.name}: {len(book.kinds)} datasets in {pipeline.catalog}.{pipeline.schema}\n")
+    run_graph(task, spark, graph, update, book)
+
+
+def configure(spark: Any, pipeline: Pipeline) -> None:
+    """The pipeline's configuration as the session's, where `spark.conf.get` finds it.
+
+    :raises MedallionError: a setting cannot be changed in a running driver; named.
+    """
+    for key, value in {RETRIES: "0" if pipeline.development else "2", **pipeline.configuration}.items():
+        try:
+            spark.conf.set(key, value)
+        except Exception as error:  # noqa: BLE001  Spark refuses in several ways
+            raise MedallionError(
+                f"configuration {key!r} of pipeline {pipeline.name!r} cannot be set: {str(error).splitlines()[0]}",
+                hint="a setting of the driver belongs into spark_conf of a target",
+            ) from None
+
+
+def run_graph(task: Task, spark: Any, graph: str, update: Update, book: Book) -> None:
+    """Start the engine and listen until it ends.
+
+    :raises Exception: the engine says that the update failed.
+    """
+    from pyspark.pipelines.spark_connect_pipeline import start_run
+
+    request = update.request
+    told = start_run(
+        spark,
+        graph,
+        full_refresh=selection(book, request.full_refresh_selection),
+        full_refresh_all=request.full_refresh,
+        refresh=selection(book, request.refresh),
+        dry=False,
+        storage=(task.settings.home / "pipelines" / update.pipeline.id).as_uri(),
+    )
+    for result in told:
+        if "pipeline_event_result" not in result:
+            continue
+        event = result["pipeline_event_result"].event
+        noted = update.note(event.timestamp.ToDatetime().timestamp(), event.message, book)
+        status = (noted.details.get("flow_progress") or {}).get("status")
+        if status not in QUIET_STATES and noted.level != "ERROR":
+            task.output.log(f"{event.message}\n")
+
+
+def selection(book: Book, names: tuple[str, ...]) -> list[str]:
+    """Datasets of a selection by their full names.
+
+    :raises MedallionError: the pipeline has no such dataset.
+    """
+    for name in names:
+        if book.full(name) not in book.kinds:
+            near = did_you_mean(book.full(name), sorted(book.kinds))
+            raise MedallionError(
+                f"the pipeline has no dataset {name!r}", hint=near or f"it has {', '.join(sorted(book.kinds))}"
+            )
+    return [book.full(name) for name in names]
+
+
+def close(task: Task, link: Link, update: Update, book: Book, failure: Failure | None) -> None:
+    """Count, show and keep what the update did. What fails here is said, and hides no failure of the update."""
+    try:
+        counted = events.quality(book, link.observed(update.id))
+        rows = rows_written(task, update.start)
+        update.events += events.closing_events(update, book, counted, rows)
+        error = failure.message if failure else None
+        done = {"update_progress": {"state": update.state}}
+        level = "ERROR" if failure else "INFO"
+        message = f"Update {update.id[:6]} is {update.state}."
+        update.events.append(Event(update.end or update.start, "update_progress", message, done, level, error=error))
+        shown = events.table_rows(book, counted, rows)
+        if shown:
+            task.display.table(list(shown[0]), [list(row.values()) for row in shown])
+        events.append(update, Path(task.context.places.lake), str(task.context.options.get("user_metadata") or ""))
+    except Exception as error:  # noqa: BLE001  the update's own end counts
+        task.output.log(f"note: the event log of this update is not whole: {type(error).__name__}: {error}\n")
+
+
+def rows_written(task: Task, since: float) -> dict[str, int]:
+    """Rows that this attempt's commits wrote, by table."""
+    from medallion.runs.writes import commits_of_run
+
+    ids = task.context.ids
+    rows: dict[str, int] = {}
+    for commit in commits_of_run(Path(task.context.places.lake), ids.run_id, since - 1):
+        if commit.task_run_id == ids.task_run_id:
+            rows[commit.table] = rows.get(commit.table, 0) + commit.rows
+    return rows
+
+
+def failure_of(error: BaseException, link: Link) -> Failure:
+    """Why the update failed: a broken expectation in one line, else the user's own traceback or Spark's words."""
+    line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, "")
+    failure = describe(error, cell=None, line=line, is_lost=lambda _: not link.connection.alive())
+    if found := VIOLATED.search(str(error)):
+        return replace(failure, kind="ExpectationViolation", message=found[0], trace=f"{found[0]}\n")
+    if isinstance(error, MedallionError):
+        return replace(failure, trace=f"{type(error).__name__}: {error}\n")
+    return replace(failure, trace=f"At line {line} of the SQL source:\n{failure.trace}") if line else failure
