@@ -127,35 +127,3 @@ def test_an_environment_is_made_once_for_equal_sets(wheels: Ran) -> None:
 
 def test_environment_variables_of_later_files_and_of_the_spec_win(wheels: Ran) -> None:
     assert "variables ['one', 'two $HOME', 'spec']" in wheels.log("variables")
-
-
-@pytest.mark.parametrize(
-    ("extra", "told"),
-    [
-        pytest.param({"libraries": [{"egg": "dbfs:/old.egg"}]}, "build a wheel and name it as whl", id="egg"),
-        pytest.param({"libraries": [{"cran": {"package": "dplyr"}}]}, "R is not run here", id="cran"),
-        pytest.param({"libraries": [{"whl": "dist/none-1.whl"}]}, "library 'dist/none-1.whl' not found", id="no wheel"),
-        pytest.param({"environment_key": "rulez"}, "no environment 'rulez'; did you mean rules?", id="key"),
-    ],
-)
-def test_a_library_that_cannot_be_had_fails_the_task_in_words(lab: Lab, extra: dict[str, object], told: str) -> None:
-    (lab.project / "jobs" / "hello.py").write_text("print('never')")
-    task = {"task_key": "t", "spark_python_task": {"python_file": "hello.py"}, **extra}
-    environments = [{"environment_key": "rules", "spec": {"dependencies": []}}]
-    from medallion.errors import MedallionError
-    from medallion.factory.equipment import equip
-    from medallion.runtime.protocol import Places
-    from medallion.spec.definition import JobDefinition
-    from medallion.spec.job import Job
-
-    job = Job.from_json({"name": "j", "tasks": [task], "environments": environments})
-    definition = JobDefinition(job, "j", lab.project / "jobs" / "j.json", lab.project / "jobs")
-    with pytest.raises(MedallionError) as caught:
-        equip(
-            definition,
-            job.tasks[0],
-            settings=lab.settings,
-            places=Places("/lake", "/volumes", "/dbfs"),
-            progress=print,
-        )
-    assert told in str(caught.value)

@@ -59,12 +59,17 @@ def wanted_by(task: Task, job: Job, packages: tuple[str, ...] = (), without: fro
 
     :param packages: requirement lines that the kind of task needs itself.
     :raises LibraryError: the job has no environment of that key.
-    :raises UnsupportedError: an R package or an egg.
+    :raises UnsupportedError: an R package, an egg, or a project as environment.
     """
     environment = environment_of(task, job)
     libraries = task.libraries or ()
     for library in libraries:
         refuse(library)
+    if environment is not None and environment.project_environment:
+        raise UnsupportedError(
+            f"environment {task.environment_key}: project_environment is not read here",
+            hint="list the packages in dependencies",
+        )
     pypi = [library.pypi for library in libraries if library.pypi is not None]
     dependencies = (environment.dependencies or ()) if environment else ()
     asked = (*(item.package for item in pypi), *dependencies)
