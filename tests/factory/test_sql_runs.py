@@ -18,6 +18,14 @@ INSERT INTO IDENTIFIER(:target) VALUES (1, 'a;b'), (2, :name), (3, '{{quoted}}')
 SELECT id, name, id * 1.5 AS half FROM IDENTIFIER(:target) ORDER BY id;
 """
 QUERY = "SELECT count(*) AS rows, max(id) AS most FROM IDENTIFIER(:target)"
+MIXED = """# Databricks notebook source
+raise RuntimeError("Python ran")
+
+# COMMAND ----------
+
+# MAGIC %sql
+# MAGIC INSERT INTO lab.sql_tasks.t VALUES (0, 'by a cell')
+"""
 ALERTS: dict[str, tuple[dict[str, Any], str]] = {
     "triggered": (
         {
@@ -88,6 +96,7 @@ def ran(lab: Lab) -> Ran:
     jobs = lab.project / "jobs"
     (jobs / "several.sql").write_text(SEVERAL)
     (jobs / "bad.sql").write_text("SELECT 1;\n\nSELECT raise_error('stop here');\nSELECT 2")
+    (jobs / "mixed.py").write_text(MIXED)
     queries = lab.project / "queries"
     queries.mkdir()
     (queries / "count.sql").write_text(QUERY)
@@ -104,6 +113,11 @@ def ran(lab: Lab) -> Ran:
         sql_task("query", ("several",), query={"query_id": "q-count"}, parameters=given),
         ask("reads_row", "{{tasks.query.output.first_row.most}}", right="3", after=("query",)),
         ask("reads_rows", "{{tasks.query.output.rows}}", right='[{"rows":3,"most":3}]', after=("query",)),
+        {
+            "task_key": "notebook",
+            "notebook_task": {"notebook_path": "mixed", "warehouse_id": "w"},
+            **parents(("query",)),
+        },
         sql_task("bad", ("several",), file={"path": "bad.sql"}),
         sql_task("unknown", ("several",), query={"query_id": "q-cuont"}),
         sql_task("dashboard", ("several",), dashboard={"dashboard_id": "d"}),
@@ -127,6 +141,13 @@ def test_a_query_by_its_id_and_its_result_in_other_tasks(ran: Ran) -> None:
     assert ran.states["query"] == "SUCCESS"
     for key in ("reads_row", "reads_rows"):
         assert '"outcome": "true"' in next(ran.folder(key).glob("*/result.json")).read_text(), ran.log(key)
+
+
+def test_a_notebook_on_a_warehouse_runs_its_sql_cells_only(ran: Ran) -> None:
+    assert ran.states["notebook"] == "SUCCESS", ran.log("notebook")
+    assert "Python ran" not in ran.log("notebook")
+    cells = json.loads(next(ran.folder("notebook").glob("1/notebook.ipynb")).read_text())["cells"]
+    assert "num_affected_rows" in json.dumps(cells[-1]["outputs"])
 
 
 @pytest.mark.parametrize("key", ALERTS)
