@@ -14,7 +14,7 @@ from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
 from medallion.runs import ids
 from medallion.runs.notes import read_notes
-from medallion.runs.records import run_folder
+from medallion.runs.records import CANCELED, run_folder
 from medallion.runs.rules import at_once
 from medallion.spec.parameters import pushed_down
 from medallion.spec.references import resolve_task
@@ -113,7 +113,20 @@ class RunJobOperator(LakeflowOperator):
         failed = [run_id for run_id in told["run_ids"] if told.get(run_id) == "failed"]
         if failed:
             child = str(told.get("dag_id", "the job"))
+            self.leave_when_canceled(context, child, failed[0])
             raise AttemptFailed(f"the run {failed[0]} of {child} failed{why_skipped(child, failed[0])}")
+
+    def leave_when_canceled(self, context: Context, child: str, run_id: str) -> None:
+        """A child that a person cancelled makes this task CANCELED; it is not tried again."""
+        from medallion.runtime.protocol import Failure, TaskResult
+        from medallion.settings import Settings
+
+        settings = Settings.load()
+        if read_notes(settings.home, child, run_id).get("canceled"):
+            text = f"the run {run_id} of {child} was cancelled"
+            self.attempt(context).keep(settings, TaskResult(success=False, failure=Failure(CANCELED, text)))
+            show(text)
+            raise AirflowFailException(text)
 
 
 def why_skipped(child: str, run_id: str) -> str:
