@@ -33,7 +33,7 @@ CHAIN = {
         for number in range(8)
     ],
 }
-RIVAL = Path(__file__).parent / "rivals" / "chain"
+RIVAL = Path(__file__).parent / "rivals" / "plain"
 TIMEOUT = 900.0
 
 
