@@ -31,11 +31,12 @@ CONSUMERS: tuple[str, ...] = (
     "medallion.runs.queueing.QueueKeeper",
     "medallion.runs.notifications.consumer.Notifications",
     "medallion.runs.system_tables.consumer.SystemTables",
+    "medallion.triggers.keeper.WatchKeeper",
 )
 """Who is told, as `module.Class`; each class is called with the Settings."""
 
-LOCAL = tuple(name for name in CONSUMERS if ".queueing." not in name)
-"""Who is told beside a run of its own process, where nothing waits in a queue."""
+LOCAL = tuple(name for name in CONSUMERS if not any(part in name for part in (".queueing.", ".keeper.")))
+"""Who is told beside a run of its own process, where nothing waits in a queue and nothing is watched."""
 
 LOOK_SECONDS = 1.0
 SLOWEST_LOOK_SECONDS = 5.0
