@@ -161,7 +161,7 @@ def test_a_full_refresh_starts_over(full: Updated, plant: Plant) -> None:
     assert full.record["update_type"] == "FULL_REFRESH"
 
 
-BROKEN = '''
+BROKEN = """
 import dlt
 
 @dlt.table
@@ -172,7 +172,7 @@ def numbers():
 @dlt.expect_or_fail("below three", "id < 3")
 def small():
     return dlt.read("numbers")
-'''
+"""
 
 
 def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None:
@@ -192,7 +192,7 @@ def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None
     assert any(row["level"] == "ERROR" and row["origin"]["flow_name"] == "plant.broken.small" for row in log)
 
 
-CDC = '''
+CDC = """
 from pyspark import pipelines as dp
 
 @dp.temporary_view
@@ -204,7 +204,7 @@ dp.apply_changes(
     target="people", source="changes", keys=["id"], sequence_by="at", apply_as_deletes="gone",
     except_column_list=["gone", "at"], stored_as_scd_type=1,
 )
-'''
+"""
 
 
 def test_auto_cdc_keeps_the_latest_state(plant: Plant, tmp_path: Path) -> None:
@@ -241,7 +241,9 @@ def test_auto_cdc_keeps_the_latest_state(plant: Plant, tmp_path: Path) -> None:
             ["@expect came too late", "below"],
             id="expectation above the table",
         ),
-        pytest.param("import dlt\n@dlt.table\ndef t():\n    return 1", ["returned int, not a DataFrame"], id="no frame"),
+        pytest.param(
+            "import dlt\n@dlt.table\ndef t():\n    return 1", ["returned int, not a DataFrame"], id="no frame"
+        ),
         pytest.param("x = 1\nraise KeyError('mine')", ['a.py", line 2', "KeyError: 'mine'"], id="user's own error"),
         pytest.param("spark.conf.set('a', 'b')", ["SESSION_MUTATION", "conf"], id="session changed"),
     ],
