@@ -39,6 +39,11 @@ def start(desk: Desk, dag_id: str, **request: Any) -> Any:
         ),
         pytest.param({"continuous": {}, "max_concurrent_runs": 5}, StartRules(1, continuous=True), id="continuous"),
         pytest.param({"continuous": {"pause_status": "PAUSED"}}, StartRules(1), id="paused continuous"),
+        pytest.param(
+            {"triggers": [{"continuous": {"task_retry_mode": "ON_FAILURE"}}]},
+            StartRules(1, continuous=True, retry_tasks=True),
+            id="continuous among triggers",
+        ),
     ],
 )
 def test_the_rules_of_a_job(settings: dict[str, Any], rules: StartRules) -> None:
