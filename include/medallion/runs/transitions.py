@@ -64,13 +64,13 @@ def changes_of(
     """
     teller = Teller(definition, snapshot, report, repair)
     moments: list[Moment] = []
-    runs, ends, attempts = list(told.runs), dict(told.ends), list(told.attempts)
+    runs, ends, attempts, known = list(told.runs), dict(told.ends), list(told.attempts), set(told.attempts)
     for kind, moment in teller.of_run():
         if (mark := f"{repair}/{kind}") not in runs:
             runs.append(mark)
             moments.append(moment)
     for mark, moment in teller.of_attempts():
-        if mark not in attempts:
+        if mark not in known:
             attempts.append(mark)
             moments.append(moment)
     for task in report.tasks:
