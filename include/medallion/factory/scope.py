@@ -192,7 +192,7 @@ class AttemptScope:
 
     def table_update(self, name: str) -> TableUpdate | None:
         """Latest commit of a table that started this run."""
-        found = self._attempt.conf.get("table_updates", {}).get(name)
+        found = self._attempt.conf.get("table_updates", {}).get(name.lower())
         if found is None:
             return None
         return TableUpdate(int(found["version"]), datetime.fromisoformat(found["commit_timestamp"]))
