@@ -279,7 +279,9 @@ def test_commits_of_before_start_nothing_and_the_next_one_does(desk: Desk) -> No
     assert desk.wait(2) == []
     desk.commit("main.silver.a")
     (fired,) = desk.wait()
-    assert fired.facts == {"tables": {"main.silver.a": {"version": 1, "commit_timestamp": "2023-11-14T22:13:20+00:00"}}}
+    assert fired.facts == {
+        "tables": {"main.silver.a": {"version": 1, "commit_timestamp": "2023-11-14T22:13:20+00:00", "own": False}}
+    }
 
 
 @pytest.mark.parametrize(

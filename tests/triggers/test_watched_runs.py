@@ -199,6 +199,9 @@ def test_a_commit_of_delta_rs_starts_a_run_and_a_compaction_does_not(house: Hous
     house.write("a")
     (run,) = house.wait_for_runs("any", 1)
     assert house.told("any", run) == 'table ["main.silver.a"] 0'
+    (asset,) = house.client.call("GET", "/assets?name_pattern=main.silver.a")["assets"]
+    (event,) = house.client.call("GET", f"/assets/events?asset_id={asset['id']}")["asset_events"]
+    assert event["extra"]["version"] == 0
     house.optimize("a")
     house.write("b")
     (run,) = house.wait_for_runs("all", 1)

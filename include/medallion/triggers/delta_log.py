@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from medallion.runs.writes import metadata_of
+
 IDENTITY_LOOKS = 20
 """Every so many looks the last known commit file is compared: a table that was dropped and made anew starts at 0."""
 
@@ -28,12 +30,14 @@ class TableCommit:
 
     :param at: commit time, seconds since the epoch.
     :param changes_data: False for OPTIMIZE, VACUUM and changes of properties alone.
+    :param own: a task of ours made it.
     """
 
     version: int
     at: float
     changes_data: bool
     operation: str = ""
+    own: bool = False
 
     @property
     def timestamp(self) -> str:
@@ -145,7 +149,8 @@ def commit_of(version: int, lines: Iterable[str], written: float) -> TableCommit
         changes = changes or any((action.get(name) or {}).get("dataChange") for name in ("add", "remove"))
     stamp = info.get("inCommitTimestamp") or info.get("timestamp")
     at = stamp / 1000 if isinstance(stamp, (int, float)) else written
-    return TableCommit(version, at, changes_data=changes, operation=str(info.get("operation", "")))
+    own = metadata_of(info) is not None
+    return TableCommit(version, at, changes_data=changes, operation=str(info.get("operation", "")), own=own)
 
 
 def actions_of(lines: Iterable[str]) -> Iterator[dict[str, Any]]:

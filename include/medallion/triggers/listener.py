@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
@@ -110,7 +110,9 @@ def tell(dag_run: DagRun) -> None:
     last, extras = events_since(session, dag_run)
     firings = firings_of(extras)
     if firings:
-        dag_run.conf = {**(dag_run.conf or {}), **conf_of(firings), LAST_EVENT: last}
+        conf = conf_of(firings)
+        dag_run.conf = {**(dag_run.conf or {}), **conf, LAST_EVENT: last}
+        show_commits(session, dag_run, conf.get("table_updates", {}))
 
 
 def events_since(session: Session, dag_run: DagRun) -> tuple[int, list[Any]]:
@@ -131,6 +133,22 @@ def events_since(session: Session, dag_run: DagRun) -> tuple[int, list[Any]]:
     query = query.where(AssetModel.uri == start_uri(dag_run.dag_id), AssetEvent.id >= first).order_by(AssetEvent.id)
     rows = session.execute(query).all()
     return max((number for number, _ in rows), default=0), [extra for _, extra in rows]
+
+
+def show_commits(session: Session, dag_run: DagRun, tables: Mapping[str, Any]) -> None:
+    """Give the assets of tables an event for each commit that no task of ours made; those tell of theirs themselves."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from sqlalchemy import select
+
+    from medallion.triggers.assets import table_asset
+
+    for name, commit in tables.items():
+        asset = session.scalar(select(AssetModel).where(AssetModel.uri == table_asset(name).uri))
+        if asset is None or commit.get("own"):
+            continue
+        event = AssetEvent(asset_id=asset.id, extra=dict(commit))
+        session.add(event)
+        dag_run.consumed_asset_events.append(event)
 
 
 def told(conf: Any) -> bool:

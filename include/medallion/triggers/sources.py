@@ -186,7 +186,7 @@ class Tables(Source):
     def facts(self) -> dict[str, Any]:
         return {
             "tables": {
-                name: {"version": commit.version, "commit_timestamp": commit.timestamp}
+                name: {"version": commit.version, "commit_timestamp": commit.timestamp, "own": commit.own}
                 for name, commit in sorted(self.pending.items())
             }
         }
