@@ -86,10 +86,10 @@ class Lake:
         self.pool = DriverPool(self.settings)
         self.processes: list[SparkProcess] = []
 
-    def spark(self, jvm: str = "one") -> SparkProcess:
+    def spark(self, jvm: str = "one", master: str = "local[2]") -> SparkProcess:
         """A new process with a session, in the driver of that name."""
         spec = DriverSpec(
-            master="local[2]",
+            master=master,
             memory="1g",
             spark_conf={
                 "spark.medallion.test": jvm,

@@ -173,3 +173,17 @@ def test_a_task_from_a_git_repository(
     top = "SELECT product_id, sum(price) FROM sold GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
     found = bench.rows(f"{TABLES}.top_products", "product_id", "revenue")
     assert found == {(product, Decimal(total)) for product, total in Month.of(data, "2019-Oct").rows(top)}
+
+
+def test_monthly_files_are_ingested_once_and_what_does_not_fit_is_rescued(bench: Bench, data: Path) -> None:
+    for _ in range(2):
+        run = bench.run("ecommerce_ingest")
+        assert run["result_state"] == "SUCCESS"
+    with duckdb.connect() as db:
+        raw = "read_csv($files, header = true, all_varchar = true, filename = true)"
+        counts = f"SELECT parse_filename(filename), count(*) FROM {raw} GROUP BY 1"
+        files = {"files": [str(file) for file in sorted(data.glob("20*.csv"))]}
+        expected = {(name,): count for name, count in db.execute(counts, files).fetchall()}
+    assert bench.counted(f"{TABLES}.raw_events", "source_file") == expected
+    rescued = [text for (text,) in bench.counted(f"{TABLES}.raw_events", "_rescued_data") if text]
+    assert all(json.loads(text)["product_id"] == "n/a" for text in rescued if "product_id" in text)

@@ -157,54 +157,49 @@ def test_a_query_that_multiplies_its_rows_is_cancelled_by_name_of_the_setting(sp
     assert "spark.databricks.queryWatchdog.outputRatioThreshold = 10" in text
 
 
-@pytest.mark.parametrize(
-    "statements",
-    [
-        pytest.param(["CREATE TABLE z (a INT, b INT)", "INSERT INTO z VALUES (1, 2)", "OPTIMIZE z ZORDER BY (a)"], id="zorder"),
-        pytest.param(["CREATE TABLE cl (a INT, b INT) CLUSTER BY (a)", "OPTIMIZE cl FULL", "ALTER TABLE cl CLUSTER BY (b)"], id="cluster"),
-        pytest.param(["CREATE TABLE ca (a INT) CLUSTER BY AUTO"], id="cluster auto"),
-        pytest.param(["CREATE TABLE al (a INT)", "ALTER TABLE al CLUSTER BY NONE"], id="cluster none"),
-        pytest.param(["CREATE TABLE h (a INT)", "DESCRIBE HISTORY h LIMIT 1", "DESCRIBE DETAIL h", "VACUUM h"], id="history"),
-        pytest.param(
-            ["CREATE TABLE cm (a INT) TBLPROPERTIES ('delta.columnMapping.mode' = 'name')", "ALTER TABLE cm RENAME COLUMN a TO b"],
-            id="column mapping",
-        ),
-        pytest.param(
-            ["CREATE TABLE bn (a INT, b INT)", "INSERT INTO bn BY NAME SELECT 1 AS b, 2 AS a", "COMMENT ON TABLE bn IS 'x'"],
-            id="by name",
-        ),
-        pytest.param(
-            [
-                "CREATE TABLE me (a INT)",
-                "MERGE WITH SCHEMA EVOLUTION INTO me USING (SELECT 1 AS a, 2 AS b) s ON me.a = s.a WHEN NOT MATCHED THEN INSERT *",
-                "SELECT a, b FROM me",
-            ],
-            id="merge",
-        ),
-        pytest.param(["SELECT * FROM VALUES (1), (2) t(a) QUALIFY row_number() OVER (ORDER BY a) = 1"], id="qualify"),
-        pytest.param(["SELECT current_catalog(), current_schema(), current_user()", "SHOW CATALOGS"], id="names"),
-        pytest.param(["SELECT table_name FROM main.information_schema.tables WHERE table_schema = 'st'"], id="information"),
-        pytest.param(["SELECT c:a.b::int FROM VALUES ('{}') t(c)"], id="json path"),
-        pytest.param(["SET spark.databricks.delta.optimizeWrite.enabled = true", "SET spark.databricks.io.cache.enabled"], id="settings"),
-        pytest.param(["CREATE TABLE dv (a INT) TBLPROPERTIES ('delta.autoOptimize.optimizeWrite' = 'true')", "REFRESH TABLE dv"], id="properties"),
-        pytest.param(["CREATE TABLE cu (a INT)", "REORG TABLE cu APPLY (PURGE)", "CACHE SELECT * FROM cu"], id="reorg and cache"),
-        pytest.param(["CREATE TABLE k (a INT NOT NULL PRIMARY KEY, b INT DEFAULT 3)"], id="key"),
-        pytest.param(["UNDROP TABLE gone"], id="undrop"),
-        pytest.param(["SHOW TABLES DROPPED"], id="dropped"),
-        pytest.param(["CREATE FUNCTION main.st.f(x INT) RETURNS INT RETURN x + 1", "SELECT main.st.f(1)"], id="function"),
-        pytest.param(["CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a"], id="materialized view"),
-        pytest.param(["CONVERT TO DELTA parquet.`/Volumes/none`"], id="convert"),
-        pytest.param(["SELECT is_account_group_member('x'), is_member('y')", "SELECT session_user()"], id="groups"),
-        pytest.param(["SYNC SCHEMA main.st FROM hive_metastore.x"], id="sync"),
-        pytest.param(["SELECT try_variant_get(parse_json('{\"a\": 1}'), '$.a', 'int')"], id="variant"),
-        pytest.param(["DECLARE OR REPLACE VARIABLE v INT = 5", "SELECT v"], id="variables"),
-        pytest.param(["EXECUTE IMMEDIATE 'SELECT 1'"], id="immediate"),
-        pytest.param(["SELECT secret('a', 'b')"], id="secret"),
-        pytest.param(["ALTER TABLE main.st.copied ENABLE PREDICTIVE OPTIMIZATION"], id="predictive"),
-        pytest.param(["FSCK REPAIR TABLE copied"], id="fsck"),
-        pytest.param(["MSCK REPAIR TABLE copied"], id="msck"),
-    ],
-)  # fmt: skip
-def test_statements_of_databricks_on_tables(spark: SparkProcess, statements: list[str]) -> None:
-    for statement in statements:
+STATEMENTS = {
+    "zorder": "CREATE TABLE z (a INT, b INT); INSERT INTO z VALUES (1, 2); OPTIMIZE z ZORDER BY (a)",
+    "clustering": "CREATE TABLE cl (a INT, b INT) CLUSTER BY (a); OPTIMIZE cl FULL; ALTER TABLE cl CLUSTER BY (b)",
+    "clustering auto": "CREATE TABLE ca (a INT) CLUSTER BY AUTO; ALTER TABLE ca CLUSTER BY AUTO",
+    "clustering none": "CREATE TABLE al (a INT); ALTER TABLE al CLUSTER BY NONE",
+    "history": "CREATE TABLE h (a INT); DESCRIBE HISTORY h LIMIT 1; DESCRIBE DETAIL h; VACUUM h; VACUUM h LITE",
+    "column mapping": "CREATE TABLE cm (a INT) TBLPROPERTIES ('delta.columnMapping.mode' = 'name'); "
+    "ALTER TABLE cm RENAME COLUMN a TO b; ALTER TABLE cm DROP COLUMN IF EXISTS c",
+    "by name": "CREATE TABLE bn (a INT, b INT); INSERT INTO bn BY NAME SELECT 1 AS b, 2 AS a; COMMENT ON TABLE bn IS 'x'",
+    "merge": "CREATE TABLE me (a INT); MERGE WITH SCHEMA EVOLUTION INTO me USING (SELECT 1 AS a, 2 AS b) s ON me.a = s.a "
+    "WHEN NOT MATCHED THEN INSERT *; SELECT a, b FROM me",
+    "qualify": "SELECT * FROM VALUES (1), (2) t(a) QUALIFY row_number() OVER (ORDER BY a) = 1",
+    "names": "SELECT current_catalog(), current_schema(), current_user(), session_user(); SHOW CATALOGS",
+    "information schema": "SELECT table_name FROM main.information_schema.tables WHERE table_schema = 'st'",
+    "json path": "SELECT c:a.b::int FROM VALUES ('{}') t(c)",
+    "settings": "SET spark.databricks.delta.optimizeWrite.enabled = true; SET spark.databricks.io.cache.enabled = true; "
+    "SET spark.databricks.any.name = 1; SET spark.databricks.any.name",
+    "properties": "CREATE TABLE pr (a INT) TBLPROPERTIES ('delta.autoOptimize.optimizeWrite' = 'true'); REFRESH TABLE pr",
+    "reorg": "CREATE TABLE ro (a INT); REORG TABLE ro APPLY (PURGE)",
+    "cache": "CACHE SELECT * FROM range(3)",
+    "keys": "CREATE TABLE k (a INT NOT NULL PRIMARY KEY, b INT DEFAULT 3); INSERT INTO k (a) VALUES (1)",
+    "undrop": "UNDROP TABLE gone",
+    "dropped": "SHOW TABLES DROPPED",
+    "function": "CREATE FUNCTION main.st.f(x INT) RETURNS INT RETURN x + 1; SELECT main.st.f(1)",
+    "materialized view": "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a",
+    "groups": "SELECT is_account_group_member('x'), is_member('y')",
+    "variant": "SELECT try_variant_get(parse_json('{}'), '$.a', 'int')",
+    "variables": "DECLARE OR REPLACE VARIABLE v INT = 5; SET VAR v = 6; SELECT v",
+    "immediate": "EXECUTE IMMEDIATE 'SELECT 1'",
+    "predictive": "CREATE TABLE po (a INT); ALTER TABLE po ENABLE PREDICTIVE OPTIMIZATION",
+    "fsck": "CREATE TABLE fs (a INT); FSCK REPAIR TABLE fs",
+    "clone": "CREATE TABLE ori (a INT); CREATE TABLE cln SHALLOW CLONE ori; CREATE OR REPLACE TABLE dcl DEEP CLONE ori",
+    "restore": "CREATE TABLE re (a INT); INSERT INTO re VALUES (1); RESTORE TABLE re TO VERSION AS OF 0",
+    "replace where": "CREATE TABLE rw (a INT); INSERT INTO rw REPLACE WHERE a > 0 SELECT 1 AS a",
+    "replace using": "CREATE TABLE ru (a INT); INSERT INTO ru REPLACE USING (a) SELECT 1 AS a",
+    "grants": "CREATE TABLE gr (a INT); GRANT SELECT ON TABLE gr TO `x`; SHOW GRANTS; REVOKE SELECT ON TABLE gr FROM `x`",
+    "volume": "CREATE VOLUME main.st.vol; DESCRIBE VOLUME main.st.vol; DROP VOLUME main.st.vol",
+    "list": "LIST '/Volumes/main/st'",
+    "streams": "SHOW CREATE TABLE copied; SHOW TBLPROPERTIES copied; DESCRIBE TABLE EXTENDED copied; SHOW COLUMNS IN copied",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statements", [pytest.param(text, id=name) for name, text in STATEMENTS.items()])
+def test_statements_of_databricks_on_tables(spark: SparkProcess, statements: str) -> None:
+    for statement in statements.split("; "):
         spark.sql(statement)
