@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from medallion.factory.attempt import Attempt
     from medallion.settings import Settings
+
+log = logging.getLogger(__name__)
 
 CLOCK_SECONDS = 2.0
 """What the clock of a file system may be behind."""
@@ -50,7 +53,15 @@ def alias_name(dag_id: str) -> str:
 
 
 def tell_lineage(operator: Any, context: Context, attempt: Attempt, settings: Settings) -> None:
-    """Tell Airflow of the tables that this attempt wrote, with version and commit time; keep what it read and wrote.
+    """Tell Airflow of the tables that this attempt wrote; keep what it read and wrote. A fault here fails no task."""
+    try:
+        tell(operator, context, attempt, settings)
+    except Exception:
+        log.exception("The tables that task %s wrote could not be told", attempt.task_key)
+
+
+def tell(operator: Any, context: Context, attempt: Attempt, settings: Settings) -> None:
+    """Give each table that was written an event with version and commit time.
 
     Airflow makes an event of every outlet of a task that succeeds, so the outlets become those that were written now.
     """

@@ -98,10 +98,13 @@ def delay(failures: int) -> timedelta:
     return LONGEST_DELAY if failures > LOOK_BACK else min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY)
 
 
-def is_continuous(dag: Any) -> bool:
-    """Whether a DAG of Airflow (of any form) is an unpaused continuous job."""
-    timetable = getattr(dag, "timetable", None)
-    return isinstance(timetable, ContinuousTimetable) and not timetable.paused
+def goes_on(session: Session, dag_id: str) -> bool:
+    """Whether a DAG is an unpaused continuous job: Airflow plans a next run of it."""
+    from airflow.models.dag import DagModel
+    from sqlalchemy import exists, select
+
+    planned = (DagModel.timetable_type == TYPE_NAME, DagModel.next_dagrun_create_after.is_not(None))
+    return bool(session.scalar(select(exists().where(DagModel.dag_id == dag_id, *planned))))
 
 
 def plan_next(session: Session, ended: DagRun, home: Path, *, by_hand: bool) -> datetime:
@@ -117,7 +120,7 @@ def plan_next(session: Session, ended: DagRun, home: Path, *, by_hand: bool) -> 
     due = timetables.now() + wait
     session.execute(
         update(DagModel)
-        .where(DagModel.dag_id == ended.dag_id, DagModel.timetable_type == TYPE_NAME)
+        .where(DagModel.dag_id == ended.dag_id)
         .values(
             next_dagrun=due,
             next_dagrun_data_interval_start=due,

@@ -36,18 +36,20 @@ class Seat:
     """One job in the poller.
 
     :param queue: firings on their way to Airflow.
-    :param sent: firings that the triggerer took, and when.
     :param busy: a look at remote places is under way.
     """
 
     watch: JobWatch
     queue: asyncio.Queue[Firing] = field(default_factory=asyncio.Queue)
-    sent: dict[str, float] = field(default_factory=dict)
     busy: bool = False
 
 
 class Poller:
-    """Looks for all jobs in turn while there is one."""
+    """Looks for all jobs in turn while there is one.
+
+    `sent` holds the firings that the triggerer took, and when. An edited job gets a new watch before its old one is
+    cancelled, so the old one loses its seat first, between two looks: a change is seen by one of them.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -55,40 +57,61 @@ class Poller:
         self.seats: set[Seat] = set()
         self.task: asyncio.Task[None] | None = None
         self.others: set[asyncio.Task[Any]] = set()
+        self.sent: dict[str, float] = {}
         self.asking = asyncio.Lock()
+        self.turn = asyncio.Lock()
 
     async def firings(self, watch: JobWatch) -> AsyncIterator[Firing]:
         """The firings of a job as they happen, as long as someone asks for them."""
-        seat = Seat(watch)
-        for firing in await asyncio.to_thread(watch.open, time.time()):
-            log.warning("Firing %s of %s had not reached Airflow and is told again", firing.firing, firing.dag_id)
-            seat.queue.put_nowait(firing)
-        self.seats.add(seat)
+        seat = await self.seat_of(watch)
         if self.task is None or self.task.done():
             self.task = asyncio.create_task(self.poll(), name="medallion triggers")
         try:
             while True:
                 firing = await seat.queue.get()
-                seat.sent[firing.firing] = time.time()
+                self.sent[firing.firing] = time.time()
                 yield firing
         finally:
             self.seats.discard(seat)
+
+    async def seat_of(self, watch: JobWatch) -> Seat:
+        """Give a job its seat, with the firings that Airflow was not told of."""
+        seat = Seat(watch)
+        async with self.turn:
+            self.seats = {other for other in self.seats if other.watch.dag_id != watch.dag_id}
+            for firing in await asyncio.to_thread(watch.open, time.time()):
+                if firing.firing not in self.sent:
+                    log.warning(
+                        "Firing %s of %s had not reached Airflow and is told again", firing.firing, firing.dag_id
+                    )
+                    seat.queue.put_nowait(firing)
+            self.seats.add(seat)
+        return seat
 
     async def poll(self) -> None:
         """Look until no job is left. A fault of ours in one look must not end the watch."""
         while self.seats:
             begun = time.monotonic()
-            seats = tuple(self.seats)
             try:
-                due = await asyncio.to_thread(look_all, seats, time.time())
-                for seat, watch, firing in due:
-                    self.take(seat, watch, firing)
+                async with self.turn:
+                    seats = tuple(self.seats)
+                    for seat, watch, firing in await asyncio.to_thread(look_all, seats, time.time()):
+                        self.take(seat, watch, firing)
                 for seat in seats:
                     if not seat.busy and any(item.source and item.source.remote for item in seat.watch.watches):
                         self.start(self.look_far(seat))
+                await self.settle(time.time())
             except Exception:
                 log.exception("A look at the triggers failed")
             await asyncio.sleep(max(TICK - (time.monotonic() - begun), TICK / 5))
+
+    async def settle(self, now: float) -> None:
+        """Forget the firings that the triggerer took long enough ago."""
+        old = [name for name, at in self.sent.items() if now - at >= SETTLE_SECONDS]
+        if old:
+            await asyncio.to_thread(self.store.settle, old)
+            for name in old:
+                del self.sent[name]
 
     def take(self, seat: Seat, watch: EntryWatch, firing: Firing | None) -> None:
         """Tell of a firing, or ask the query first."""
@@ -113,6 +136,8 @@ class Poller:
             async with self.asking:
                 yes, value = await asyncio.to_thread(ask, self.settings, watch.entry, watch.value)
             watch.value = value
+            if seat not in self.seats:
+                return  # an edited job has another watch by now, which asks for itself
             if yes:
                 seat.queue.put_nowait(await asyncio.to_thread(seat.watch.fire, watch, time.time()))
             else:
@@ -146,11 +171,6 @@ def look_one(seat: Seat, now: float, *, remote: bool = False) -> list[Due]:
         for watch in seat.watch.look(now, remote=remote)
     ]
     seat.watch.tell()
-    old = [name for name, at in seat.sent.items() if now - at >= SETTLE_SECONDS]
-    if old:
-        seat.watch.store.settle(old)
-        for name in old:
-            del seat.sent[name]
     return due
 
 
