@@ -161,6 +161,26 @@ def test_a_full_refresh_starts_over(full: Updated, plant: Plant) -> None:
     assert full.record["update_type"] == "FULL_REFRESH"
 
 
+def test_one_dataset_is_started_over(full: Updated, plant: Plant, source: Path) -> None:
+    (source / "three.csv").write_text("id,price,kind\n8,4.0,a\n")
+    assert full.result.success, full.text
+    configuration = {"shop.source": str(source), "shop.label": "B"}
+    request = {"full_refresh_selection": ["plant.shop.kinds"], "refresh_selection": ["raw"]}
+    ran = plant.update("shop", {}, configuration=configuration, request=request)
+    assert ran.result.success, ran.text
+    assert [row["id"] for row in plant.rows("shop.raw")] == [7, 8]
+    assert len(plant.rows("shop.both")) == 2
+
+
+def test_parameters_of_the_task_are_configuration(plant: Plant) -> None:
+    code = "import dlt\n@dlt.table\ndef t():\n    return spark.range(int(spark.conf.get('how.many')))"
+    ran = plant.update(
+        "parameters", {"a.py": code}, configuration={"how.many": "1"}, request={"parameters": {"how.many": "3"}}
+    )
+    assert ran.result.success, ran.text
+    assert len(plant.rows("parameters.t")) == 3
+
+
 BROKEN = """
 import dlt
 
