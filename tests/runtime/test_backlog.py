@@ -53,6 +53,19 @@ def test_files_that_a_compaction_moved_are_no_backlog(tmp_path: Path) -> None:
     assert figures_of_source(table_source(tmp_path / "t", 1, -1), None, 0, time.time())["files"] == 0
 
 
+def test_a_stream_that_is_still_within_the_table_s_first_snapshot(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from deltalake import write_deltalake
+
+    for _ in range(4):
+        write_deltalake(str(tmp_path / "t"), pa.table({"a": [1, 2]}), mode="append")
+    now = time.time() + 5
+    source = table_source(tmp_path / "t", 2, 0, isStartingVersion=True)
+    found = figures_of_source(source, None, 0, now)
+    assert (found["files"], found["records"]) == (3, 6)
+    assert 5 <= found["seconds"] < 60
+
+
 def test_the_age_of_the_oldest_file_is_the_delay(tmp_path: Path) -> None:
     commit(tmp_path / "t", 0, 1)
     log = tmp_path / "t" / "_delta_log" / f"{0:020}.json"

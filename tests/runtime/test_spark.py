@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -218,3 +219,46 @@ def test_a_lost_driver_is_a_failure_that_a_retry_mends(
     )
     pool.release("to be killed")
     assert (ran.result.failure.kind, ran.result.failure.transient, ran.result.failure.cell) == ("DriverLost", True, 1)
+
+
+STREAMS = """
+import json, pathlib, time
+folder = pathlib.Path(dbutils.widgets.get("folder"))
+source, inbox = str(folder / "source"), folder / "in"
+for number in range(4):
+    spark.range(10).coalesce(1).write.format("delta").mode("append").save(source)
+    inbox.mkdir(exist_ok=True)
+    (inbox / f"{number}.json").write_text('{"a": 1}')
+    time.sleep(0.02)
+
+def start(frame, name):
+    options = {"checkpointLocation": str(folder / f"cp_{name}")}
+    return (frame.writeStream.format("delta").queryName(name).options(**options)
+            .trigger(processingTime="1 hour").start(str(folder / f"out_{name}")))
+
+table = spark.readStream.format("delta").option("maxFilesPerTrigger", 1).load(source)
+files = spark.readStream.schema("a INT").option("maxFilesPerTrigger", 1).json(str(inbox))
+queries = [start(table, "from_table"), start(files, "from_files")]
+record = pathlib.Path(dbutils.widgets.get("record"))
+for _ in range(1200):
+    streams = json.loads(record.read_text())["streams"] if record.exists() else {}
+    if {"from_table", "from_files"} <= set(streams):
+        break
+    time.sleep(0.1)
+for query in queries:
+    query.stop()
+dbutils.notebook.exit(json.dumps({name: samples[-1] for name, samples in streams.items()}))
+"""
+
+
+def test_streams_of_a_table_and_a_folder_are_sampled_while_they_run(
+    spark_cells: Callable[..., Any], tmp_path: Path
+) -> None:
+    parameters = {"folder": str(tmp_path / "work"), "record": str(tmp_path / "out" / "streams.json")}
+    ran = spark_cells(STREAMS, options={"watch_streams": 0.2}, parameters=parameters)
+    assert ran.result.success, ran.lines
+    found = json.loads(ran.result.exit_value)
+    assert (found["from_table"]["files"], found["from_table"]["records"]) == (3, 30)
+    assert found["from_files"]["files"] == 3
+    assert found["from_table"]["bytes"] > 0
+    assert found["from_table"]["seconds"] > 0

@@ -29,6 +29,8 @@ LOCAL_SCHEMES = ("file", "viewfs")
 MOST_FILES = 100_000
 """More files are not counted: a look must not take long."""
 
+FILE_FACTS = ("path", "size_bytes", "modification_time", "num_records")
+
 BEFORE_ALL = -100
 """Delta's index of an offset that stands before the first file of its version."""
 
@@ -96,8 +98,7 @@ def of_table(table: Path, offset: Mapping[str, Any], now: float) -> Figures:
     files = size = records = 0
     oldest: float | None = None
     if offset.get("isStartingVersion"):
-        skipped = first_snapshot(table, version, index)
-        files, size, records = skipped
+        files, size, records, oldest = first_snapshot(table, version, index)
         version, index = version + 1, BEFORE_ALL
     for number, log in logs_from(table / "_delta_log", version):
         at, added = read_commit(log)
@@ -111,19 +112,22 @@ def of_table(table: Path, offset: Mapping[str, Any], now: float) -> Figures:
     return {"files": files, "bytes": size, "records": records, "seconds": seconds}
 
 
-def first_snapshot(table: Path, version: int, index: int) -> tuple[int, int, int]:
-    """Files, bytes and rows of the table's first snapshot that lie behind an index. Delta goes by time of change, path."""
+def first_snapshot(table: Path, version: int, index: int) -> tuple[int, int, int, float | None]:
+    """What of the table's first snapshot lies behind an index: files, bytes, rows, time of the oldest file.
+
+    Delta takes the files by time of change, then by path.
+    """
     from deltalake import DeltaTable
 
     actions = DeltaTable(str(table), version=version).get_add_actions(flatten=True)
-    rows = [dict(zip(actions.column_names, values, strict=True)) for values in zip(*actions.columns, strict=True)]
-    plain = [{name: value.as_py() for name, value in row.items()} for row in rows]
-    plain.sort(key=lambda row: (row["modification_time"], row["path"]))
-    behind = plain[max(index + 1, 0) :]
+    columns = {name: actions.column(name).to_pylist() for name in FILE_FACTS if name in actions.column_names}
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    behind = sorted(rows, key=lambda row: (row["modification_time"], row["path"]))[max(index + 1, 0) :]
     return (
         len(behind),
         sum(int(row["size_bytes"] or 0) for row in behind),
         sum(int(row.get("num_records") or 0) for row in behind),
+        behind[0]["modification_time"] / 1000 if behind else None,
     )
 
 
@@ -165,7 +169,7 @@ def of_folder(folder: Path, seen: Path | None, now: float) -> Figures:
         if count > MOST_FILES:
             return {}
         status = entry.stat()
-        if round(status.st_mtime * 1000) > newest:
+        if status.st_mtime_ns // 1_000_000 > newest:
             files, size, oldest = files + 1, size + status.st_size, min(oldest, status.st_mtime)
     return {"files": files, "bytes": size, "seconds": now - oldest}
 

@@ -59,6 +59,7 @@ class Notifications:
                 key = SEPARATOR.join((loop_key(change, told.loop) if told.loop else change.key, told.event))
                 self.outbox.put(key, told.recipients, self.message(change, told), now)
             self.watchman.follow(self.outbox, change, lambda event: self.message(change, Told(event, ())), now)
+        self.send(now)
 
     def tick(self, now: float) -> None:
         """Look at what still runs, start a sender when a message is due, tell of messages that were given up."""
@@ -69,6 +70,10 @@ class Notifications:
         if now - self.pruned > PRUNE_SECONDS:
             self.pruned = now
             self.outbox.forget_old(now)
+        self.send(now)
+
+    def send(self, now: float) -> None:
+        """Start a sender when a message is due. The last change of a local run is followed by no tick."""
         due = self.outbox.next_due()
         if due is not None and due <= now and not self.is_sending():
             self.sender = start_sender(self.settings)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from medallion.runs.notifications.destinations import Connection
 from medallion.runs.notifications.outbox import Letter, Outbox, Stage
@@ -82,12 +82,9 @@ def described(letter: Letter) -> str:
 
 def run(outbox: Outbox, deliver: Deliver, say: Say, *, linger: float = LINGER_SECONDS) -> None:
     """Send until nothing is due within `linger` seconds."""
-    while True:
-        send_due(outbox, deliver, say)
-        due = outbox.next_due()
-        if due is None or due - time.time() > linger:
-            return
-        time.sleep(min(max(due - time.time(), 0.05), 1.0))
+    while is_due_soon(outbox, linger):
+        if not send_due(outbox, deliver, say):
+            time.sleep(0.2)
 
 
 def airflow_connection(name: str) -> Connection | None:
@@ -127,19 +124,34 @@ def own_mail_connection(settings: Settings) -> dict[str, str]:
 
 
 def main() -> int:
-    """Send what is due. Ends at once when another sender is at work for this home."""
+    """Send what is due, one sender of a home at a time."""
     from medallion.settings import Settings
 
     settings = Settings.load()
+    os.environ.update(own_mail_connection(settings))
     outbox = Outbox(settings.home, limit=settings.notification_hours * 3600)
-    lock = outbox.file.with_name("sender.lock").open("a")
+    deliver = Transports(settings, airflow_connection).deliver
+    with outbox.file.with_name("sender.lock").open("a") as lock:
+        # A message that came while the last one let go is seen at the next turn.
+        while is_due_soon(outbox, LINGER_SECONDS) and taken(lock):
+            run(outbox, deliver, say_dated)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+    return 0
+
+
+def taken(lock: TextIO) -> bool:
+    """Take the lock; False when another sender is at work."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return 0
-    os.environ.update(own_mail_connection(settings))
-    run(outbox, Transports(settings, airflow_connection).deliver, say_dated)
-    return 0
+        return False
+    return True
+
+
+def is_due_soon(outbox: Outbox, linger: float) -> bool:
+    """Whether a message is due within so many seconds."""
+    due = outbox.next_due()
+    return due is not None and due - time.time() <= linger
 
 
 def say_dated(text: str) -> None:
