@@ -54,6 +54,7 @@ FIRST = (
     "medallion.runtime.notebook",
     "medallion.runtime.scripts",
     "medallion.runtime.shell",
+    "medallion.runtime.spark.install",
 )
 # What a task needs after its last cell; imported when there is time for it.
 LATER = ("delta.tables", "medallion.runtime.page")

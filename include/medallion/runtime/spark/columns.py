@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.runtime.spark.inference import CORRUPT
 from medallion.runtime.spark.options import LoaderOptions
+from medallion.runtime.spark.streams import MARK
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -23,7 +24,6 @@ READERS = {
 }
 STRICT_PARQUET = "medallion.files.NamedParquet"
 FAILING = {"addNewColumns", "failOnNewColumns"}
-MARK = "UNKNOWN_FIELD_EXCEPTION"
 RETRY = {"addNewColumns": "true", "failOnNewColumns": "false"}
 
 

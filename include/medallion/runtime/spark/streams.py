@@ -10,14 +10,14 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from medallion.runtime.spark.columns import MARK
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyspark.sql.streaming.query import StreamingQuery
 
 LOADER = "cloudfiles"
+MARK = "UNKNOWN_FIELD_EXCEPTION"
+"""What Databricks calls the failure of a stream on a column that its schema lacks."""
 UNKNOWN_FIELDS = re.compile(rf"\[{MARK}\.[^\n]*")
 DRAFT = "_medallion_draft"
 SNAPSHOT_SECONDS = 10.0
