@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from medallion.errors import SettingsError
+from medallion.errors import MedallionError
 from medallion.settings import Settings
 from medallion.spec.job import Job
 from medallion.triggers.entries import Entry, entries_of
 from medallion.triggers.firing import Firing, firings_of
-from medallion.triggers.sql_gate import query_text
+from medallion.triggers.sql_gate import ask
 
 pytestmark = pytest.mark.airflow
 
@@ -143,8 +143,9 @@ def test_a_run_for_several_firings_is_told_of_all() -> None:
 
 
 def test_a_query_without_text_says_where_to_put_it(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"queries/q\.sql"):
-        query_text(Settings.load(tmp_path, environ={}), "q")
+    (entry,) = entries_of(job(trigger={**FILES, "sql_condition": QUERY}))
+    with pytest.raises(MedallionError, match="medallion.toml"):
+        ask(Settings.load(tmp_path, environ={}), entry, None)
 
 
 def test_the_page_shows_nothing_of_a_job_as_html() -> None:

@@ -156,7 +156,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """LAB 08 and jobs of one cheap task each."""
     project = tmp_path_factory.mktemp("project")
     shutil.copytree(PROJECT / "jobs" / "lab08", project / "jobs" / "lab08")
-    (project / "medallion.toml").write_text('parallelism = 4\n[workspace]\n"/Workspace/Shared" = "jobs"\n')
+    named = "".join(f'"{name}" = "queries/{name}.sql"\n' for name in QUERIES)
+    toml = f'parallelism = 4\n[workspace]\n"/Workspace/Shared" = "jobs"\n[queries]\n{named}'
+    (project / "medallion.toml").write_text(toml)
     for item in JOBS:
         (project / "jobs" / f"{item['name']}.json").write_text(json.dumps(item))
     (project / "queries").mkdir()
