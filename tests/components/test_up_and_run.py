@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from deltalake import DeltaTable
 
 from medallion.components.ports import free_port
 from medallion.components.record import Record
@@ -96,7 +97,7 @@ def wait_until(condition_holds: Callable[[], bool], seconds: float = 90) -> None
         time.sleep(0.2)
 
 
-def test_a_run_without_a_scheduler_tells_its_tasks_as_one_json_object(medallion: Any) -> None:
+def test_a_run_without_a_scheduler_tells_its_tasks_as_one_json_object(project: Path, medallion: Any) -> None:
     done = medallion("run", "two branches", "-p", "x=2", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -105,6 +106,12 @@ def test_a_run_without_a_scheduler_tells_its_tasks_as_one_json_object(medallion:
     times = [(task["start_time"], task["end_time"]) for task in told["tasks"] if task["attempts"]]
     assert len(times) == 2
     assert all(told["start_time"] <= start <= end <= told["end_time"] for start, end in times)
+    wait_until(lambda: str(told["run_id"]) in runs_in_system_tables(project))
+
+
+def runs_in_system_tables(project: Path) -> list[str]:
+    table = DeltaTable(str(project / ".medallion" / "lake" / "system" / "lakeflow" / "job_run_timeline"))
+    return list(table.to_pyarrow_table(columns=["run_id"]).column("run_id").to_pylist())
 
 
 def test_a_job_outside_the_jobs_folder_runs_though_its_name_is_taken(medallion: Any, tmp_path: Path) -> None:
