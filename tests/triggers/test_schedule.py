@@ -144,7 +144,7 @@ def test_a_run_for_several_firings_is_told_of_all() -> None:
 
 def test_a_query_without_text_says_where_to_put_it(tmp_path: Path) -> None:
     (entry,) = entries_of(job(trigger={**FILES, "sql_condition": QUERY}))
-    with pytest.raises(MedallionError, match="medallion.toml"):
+    with pytest.raises(MedallionError, match=r"medallion\.toml"):
         ask(Settings.load(tmp_path, environ={}), entry, None)
 
 

@@ -120,6 +120,16 @@ def test_a_name_is_new_again_when_its_file_was_gone_for_a_while(desk: Desk) -> N
     assert len(desk.wait(3)) == 1
 
 
+def test_a_folder_that_is_away_for_a_while_has_no_new_files_when_it_is_back(desk: Desk) -> None:
+    desk.put("a.csv")
+    desk.open(files())
+    landing = desk.settings.volumes / "main/default/landing"
+    landing.rename(landing.with_name("away"))
+    assert desk.wait(200) == []
+    landing.with_name("away").rename(landing)
+    assert desk.wait(3) == []
+
+
 def test_a_restart_loses_no_file_and_tells_none_twice(desk: Desk) -> None:
     desk.open(files())
     desk.put("a.csv")

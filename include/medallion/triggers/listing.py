@@ -34,8 +34,8 @@ class Listing(Protocol):
         """Names below the place, `/` between folders. May leave out those of folders that did not change."""
         ...
 
-    def all_names(self) -> set[str]:
-        """Every name, as of the last look."""
+    def all_names(self) -> set[str] | None:
+        """Every name, as of the last look; None when the place itself was not there."""
         ...
 
 
@@ -92,8 +92,10 @@ class LocalListing:
         self.known[below] = folder
         return folder, True
 
-    def all_names(self) -> set[str]:
-        """Every name, as of the last look."""
+    def all_names(self) -> set[str] | None:
+        """Every name, as of the last look; None when the folder was not there."""
+        if "" not in self.known:
+            return None
         return {below + name for below, folder in self.known.items() for name in folder.files}
 
 
@@ -127,8 +129,8 @@ class ObjectListing:
         self.found = {place[start:] for place in places}
         yield from self.found
 
-    def all_names(self) -> set[str]:
-        """Every name, as of the last look."""
+    def all_names(self) -> set[str] | None:
+        """Every name, as of the last look. A store that does not answer raises before."""
         return self.found
 
 

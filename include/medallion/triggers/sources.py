@@ -109,9 +109,12 @@ class Files(Source):
             self.sweep(now)
 
     def sweep(self, now: float) -> None:
-        """Forget names whose files are gone for good."""
+        """Forget names whose files are gone for good. A folder that is not there, as when a disk is away, tells nothing."""
         self.swept = now
-        missing = (self.known or set()) - self.listing.all_names()
+        there = self.listing.all_names()
+        if there is None:
+            return
+        missing = (self.known or set()) - there
         self.gone |= missing & self.missing
         self.missing = missing - self.gone
         if self.known is not None:
