@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion.runtime.source import COMMENTS, Notebook, NotebookFormatError, is_notebook, parse_notebook
+from medallion.runtime.source import COMMENTS, Notebook, NotebookFormatError, is_notebook, parse_notebook, read_notebook
 
 PYTHON = """# Databricks notebook source
 # DBTITLE 1,Load the orders
@@ -168,3 +169,34 @@ def test_a_file_is_a_notebook_by_suffix_or_first_line(tmp_path: Path) -> None:
     notebook.write_text("# Databricks notebook source\r\nprint(1)")
     jupyter.write_text("{}")
     assert [is_notebook(path) for path in (script, notebook, jupyter)] == [False, True, True]
+
+
+def test_a_notebook_of_ten_thousand_cells_is_read_within_a_second_or_so() -> None:
+    cell = {"cell_type": "code", "source": ["x = 1\n"] * 20, "metadata": {}}
+    text = json.dumps({"cells": [cell] * 10_000, "metadata": {}}, indent=1)
+    begun = time.process_time()
+    found = parse_notebook(text, Path("big.ipynb"))
+    assert time.process_time() - begun < 5  # it was 18 s when each cell looked through the whole text
+    assert text.split("\n")[found.cells[-1].line - 1].strip() == "{"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 200_000, id="lists"),
+        pytest.param('{"cells": ' + "[" * 5000 + "]" * 5000 + "}", id="cells"),
+        pytest.param('{"cells":[' * 3000, id="objects"),
+    ],
+)
+def test_a_notebook_that_is_nested_deeply_is_told_and_not_a_crash(text: str) -> None:
+    with pytest.raises(NotebookFormatError, match="nested too deeply"):
+        parse_notebook(text, Path("deep.ipynb"))
+
+
+def test_a_notebook_of_a_hundred_megabytes_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "big.py"
+    with file.open("wb") as stream:
+        stream.write(b"# Databricks notebook source\n")
+        stream.truncate(100 * 1024 * 1024)
+    with pytest.raises(NotebookFormatError, match="104,857,600 bytes"):
+        read_notebook(file)

@@ -7,6 +7,7 @@ line and its first word is the magic; `<comment> DBTITLE 1,Title` before a cell 
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -22,6 +23,11 @@ HEADER = "Databricks notebook source"
 SEPARATOR = "COMMAND ----------"
 # Magics that choose what a whole cell is. Others (%pip, %time, %matplotlib) are lines of a Python cell, for IPython.
 CELL_MAGICS = {"python", "sql", "scala", "r", "md", "md-sandbox", "sh", "fs", "run", "skip"}
+CELLS, GAP, END = re.compile(r'"cells"\s*:\s*\['), re.compile(r"[\s,]*"), re.compile(r"\s*\]")
+MOST_PLACES = 20
+"""A notebook about notebooks has the word in its cells; the list itself is among the first."""
+MAX_BYTES = 50 * 1024 * 1024
+"""Databricks imports notebooks of up to 10 MB; here outputs may be in the file."""
 MAGIC = re.compile(r"\s*%%?([A-Za-z][\w-]*)(?=\s|$)[ \t]*")
 VENDOR = "application/vnd.databricks.v1+"
 
@@ -79,6 +85,10 @@ def read_notebook(path: Path) -> Notebook:
     :raises NotebookFormatError: the file is not a notebook, or its JSON is broken.
     :raises OSError: the file cannot be read.
     """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        hint = "clear its outputs, or split it"
+        raise fault(f"{path.name} has {size:,} bytes; a notebook may have {MAX_BYTES:,}", path, hint=hint)
     return parse_notebook(path.read_text(encoding="utf-8-sig", errors="replace"), path)
 
 
@@ -178,6 +188,8 @@ def parse_json(text: str, path: Path) -> Notebook:
         document = json.loads(text)
     except ValueError as error:
         raise fault(f"{path.name} is not valid JSON: {error}", path, line=getattr(error, "lineno", None)) from None
+    except RecursionError:
+        raise fault(f"{path.name} is nested too deeply", path) from None
     raw_cells = document.get("cells") if isinstance(document, dict) else None
     if not isinstance(raw_cells, list):
         raise fault(f"{path.name} has no list of cells", path, hint="save it as Jupyter notebook format 4")
@@ -217,15 +229,18 @@ def mapping(value: Any) -> dict[str, Any]:
 def cell_lines(text: str, count: int) -> list[int]:
     """The line on which each entry of `cells` begins, or 1 for each when the text hides them."""
     decoder = json.JSONDecoder()
-    for start in re.finditer(r'"cells"\s*:\s*\[', text):
-        lines, position = [], start.end()
+    for start in itertools.islice(CELLS.finditer(text), MOST_PLACES):
+        lines: list[int] = []
+        position, line = start.end(), text.count("\n", 0, start.end()) + 1
         try:
             for _ in range(count):
-                position += len(re.match(r"[\s,]*", text[position:])[0])  # type: ignore[index]  # matches always
-                lines.append(text.count("\n", 0, position) + 1)
-                position = decoder.raw_decode(text, position)[1]
+                begin = GAP.match(text, position).end()  # type: ignore[union-attr]  # matches always
+                line += text.count("\n", position, begin)
+                lines.append(line)
+                position = decoder.raw_decode(text, begin)[1]
+                line += text.count("\n", begin, position)
         except ValueError:
             continue
-        if re.match(r"\s*\]", text[position:]):
+        if END.match(text, position):
             return lines
     return [1] * count
