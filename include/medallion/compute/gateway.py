@@ -90,8 +90,7 @@ def cancel_tag(gateway: Any, tag: str) -> None:
     session = root_session(gateway)
     java_class(gateway, JAR_MAIN).cancel(tag)
     if session.sparkContext().conf().contains(CONNECT_TOKEN):
-        key = java_class(gateway, CONNECT_SESSION_KEY)(CONNECT_USER, connect_session_id(tag))
-        connect_service(gateway).sessionManager().closeSession(key, False)  # noqa: FBT003  Scala's own signature
+        end_connect_session(gateway, tag)
     session.sparkContext().cancelJobsWithTag(tag)
     for query in list(session.sharedState().activeStreamingQueries().values()):
         if query.sparkSession().conf().get(TAG_SETTING, "") == tag:
@@ -101,6 +100,17 @@ def cancel_tag(gateway: Any, tag: str) -> None:
 def connect_service(gateway: Any) -> Any:
     """The driver's Spark Connect service, started or not."""
     return getattr(java_class(gateway, CONNECT_SERVICE), "MODULE$")
+
+
+def end_connect_session(gateway: Any, tag: str) -> None:
+    """End the Connect session of a task, with its pipelines, streams and jobs; nothing when it has none."""
+    manager = connect_service(gateway).sessionManager()
+    key = java_class(gateway, CONNECT_SESSION_KEY)(CONNECT_USER, connect_session_id(tag))
+    holder = manager.getIsolatedSessionIfPresent(key)
+    if holder.isDefined():
+        session = holder.get().session()
+        manager.closeSession(key, False)  # noqa: FBT003  Scala's own signature
+        session.interruptAll()  # jobs of flows, which run in threads of their own
 
 
 def connect_session_id(tag: str) -> str:

@@ -42,6 +42,14 @@ class Plant:
 
     def update(self, name: str, files: Mapping[str, str], **options: Any) -> Updated:
         """Run the pipeline of these files, in the schema `name`, and give what came of it."""
+        context = self.context(name, files, **options)
+        lines: list[str] = []
+        result = launch(context, self.settings, answers=NoAnswers(), on_output=lines.append, timeout=240)
+        record = Path(context.output) / UPDATE_FILE
+        return Updated(result, "\n".join(lines), json.loads(record.read_text()) if record.is_file() else {})
+
+    def context(self, name: str, files: Mapping[str, str], **options: Any) -> TaskContext:
+        """What the process of such a task is told."""
         self.count += 1
         root = self.folder / name
         for path, text in files.items():
@@ -59,7 +67,7 @@ class Plant:
         ids = RunIds(run_id=7, task_key=name, task_run_id=self.count)
         written_by = commit_metadata(job_id=1, run_id=7, task_key=name, task_run_id=self.count)
         output = self.folder / "out" / str(self.count)
-        context = TaskContext(
+        return TaskContext(
             kind="pipeline",
             path=name,
             output=str(output),
@@ -77,10 +85,6 @@ class Plant:
                 "user_metadata": written_by,
             },
         )
-        lines: list[str] = []
-        result = launch(context, self.settings, answers=NoAnswers(), on_output=lines.append, timeout=240)
-        record = output / UPDATE_FILE
-        return Updated(result, "\n".join(lines), json.loads(record.read_text()) if record.is_file() else {})
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Rows of a Delta table, read without Spark."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from runtime.pipelines.plant import PIPELINE_ID, Plant, Updated
+from runtime.pipelines.plant import PIPELINE_ID, NoAnswers, Plant, Updated
+
+from medallion.compute import gateway as gateways
+from medallion.compute.connection import Connection
+from medallion.runtime.launch import TaskProcess
+from medallion.runtime.protocol import TaskResult
 
 pytestmark = [pytest.mark.spark]
 
@@ -282,3 +290,40 @@ def test_an_unknown_dataset_is_said(plant: Plant) -> None:
     assert not ran.result.success
     assert "no dataset 'numbres'" in ran.text
     assert "plant.unknown.numbers" in ran.text
+
+
+LONG = """
+from pyspark import pipelines as dp
+
+@dp.materialized_view
+def endless():
+    return spark.range(0, 2_000_000_000_000, 1, 2).selectExpr("sum(id % 7) AS total")
+"""
+
+
+def test_a_cancelled_update_leaves_nothing_in_the_driver(plant: Plant) -> None:
+    context = plant.context("long", {"a.py": LONG})
+    lines: list[str] = []
+    process = TaskProcess(context, plant.settings, answers=NoAnswers(), on_output=lines.append)
+    found: list[TaskResult] = []
+    thread = threading.Thread(target=lambda: found.append(process.run(timeout=240)))
+    thread.start()
+    wait_for(lambda: active_jobs(plant) > 0)
+    process.terminate()
+    thread.join(60)
+    assert found[0].failure is not None
+    assert found[0].failure.kind == "Killed"
+    wait_for(lambda: active_jobs(plant) == 0)
+
+
+def active_jobs(plant: Plant) -> int:
+    connection = Connection.load(plant.driver)
+    with gateways.open_gateway(connection.port, connection.secret) as gateway:
+        return len(list(gateways.root_session(gateway).sparkContext().statusTracker().getActiveJobIds()))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 150) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.2)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+import time
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +17,11 @@ from medallion.factory.work import Payload, Work
 from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow.sdk.definitions.context import Context
+
+    from medallion.factory.attempt import Attempt
     from medallion.settings import Settings
 
 RESOURCE_ID = re.compile(r"\$\{resources\.pipelines\.([^.}]+)\.id\}")
@@ -21,6 +29,15 @@ RESOURCE_ID = re.compile(r"\$\{resources\.pipelines\.([^.}]+)\.id\}")
 
 class PipelineOperator(ProcessOperator):
     """Finds the pipeline that the task names and has its process run an update of it."""
+
+    def work(self, context: Context, attempt: Attempt, settings: Settings) -> str | None:
+        """Run the update. The record of one that was ended in the middle says so."""
+        from medallion.runtime.pipelines.events import UPDATE_FILE
+
+        try:
+            return super().work(context, attempt, settings)
+        finally:
+            mark_ended(attempt.folder(settings) / UPDATE_FILE)
 
     def work_of(self, payload: Payload, parameters: Mapping[str, str], settings: Settings) -> Work:
         """The update to run."""
@@ -45,3 +62,11 @@ class PipelineOperator(ProcessOperator):
             f"pipeline_id {pipeline_id!r} names no pipeline of this bundle",
             hint=near or "define it under resources.pipelines and name it as ${resources.pipelines.<key>.id}",
         )
+
+
+def mark_ended(record: Path) -> None:
+    """Put an end to the record of an update whose process was killed."""
+    with contextlib.suppress(OSError, ValueError):
+        told = json.loads(record.read_text(encoding="utf-8"))
+        if told["state"] == "RUNNING":
+            record.write_text(json.dumps({**told, "state": "CANCELED", "end": time.time()}), encoding="utf-8")
