@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from medallion.runs.writes import metadata_of
 
 IDENTITY_LOOKS = 20
 """Every so many looks the last known commit file is compared: a table that was dropped and made anew starts at 0."""
+
+GROWING_SECONDS = 2.0
+"""A writer without atomic puts may still be at a file that is this young."""
 
 Identity = tuple[int, int]
 """Time of change (ns) and size of a commit file."""
@@ -100,9 +104,15 @@ class LogCursor:
             return None
         except ValueError:  # a writer without atomic puts is in the middle of it
             return None
+        if not commit.changes_data and self.may_grow(status.st_mtime):
+            return None
         self.version, self.identity = commit.version, (status.st_mtime_ns, status.st_size)
         self.upcoming = self.place(self.version + 1)
         return commit
+
+    def may_grow(self, written: float) -> bool:
+        """Whether a commit file without data may be half written: it is young, and no commit follows it."""
+        return time.time() - written < GROWING_SECONDS and not os.path.exists(self.place(self.version + 2))  # noqa: PTH110
 
     def go_to(self, version: int) -> None:
         """Take a version as the last one that was read."""
