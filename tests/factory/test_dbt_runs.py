@@ -12,7 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from factory.lab import Lab, Ran
 
-pytestmark = [pytest.mark.airflow, pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.airflow, pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROJECT = Path(__file__).parents[1] / "data" / "dbt_shop"
 PROFILE = "shop: {target: dev, outputs: {dev: {type: databricks, host: h, http_path: p, schema: s, token: t}}}"
@@ -93,9 +93,8 @@ def test_what_is_wrong_is_said_in_words(built: Ran, key: str, told: str) -> None
     assert told in built.log(key)
 
 
-@pytest.mark.slow
 def test_a_failing_test_fails_the_task_and_later_commands_do_not_run(lab: Lab, built: Ran) -> None:
-    wanted = ["dbt run --vars '{least: -5}'", "dbt test --vars '{least: 0}'", "dbt snapshot"]
+    wanted = ["dbt run -s valid_orders --vars '{least: -5}'", "dbt test --vars '{least: 0}'", "dbt snapshot"]
     task = {"task_key": "failing", **dbt(*wanted)}
     failed = lab.run({"name": "dbt failing", "tasks": [task]})
     assert failed.states == {"failing": "FAILED"}
@@ -103,7 +102,6 @@ def test_a_failing_test_fails_the_task_and_later_commands_do_not_run(lab: Lab, b
     assert "dbt snapshot" not in failed.log("failing")
 
 
-@pytest.mark.slow
 def test_an_incremental_model_and_a_snapshot_take_what_changed(lab: Lab, built: Ran) -> None:
     seed = lab.project / "jobs" / "shop" / "seeds" / "orders.csv"
     commands = ("dbt seed", "dbt snapshot", "dbt run -s valid_orders order_log")

@@ -83,7 +83,7 @@ def test_one_commit_for_the_whole_run_though_the_branch_moved(lab: Lab, ran: Ran
 
 def test_what_the_commit_has_not_is_said_in_words(ran: Ran) -> None:
     assert "no 'src/sasy' in commit" in ran.log("missing")
-    assert "did you mean says.py?" in ran.log("missing")
+    assert "did you mean says?" in ran.log("missing")
     assert "no 'other/left_out' in commit" in ran.log("sparse")
 
 

@@ -47,7 +47,7 @@ py-modules = ["lab_rules"]
 BUNDLE = """
 bundle: {name: lab_wheels}
 artifacts:
-  rules: {type: whl, path: rules, build: uv build --wheel --no-build-isolation}
+  rules: {type: whl, path: rules, build: uv build --wheel}
 resources:
   jobs:
     lab_wheels:
@@ -58,11 +58,16 @@ resources:
       environment_variables:
         - environment_variables_key: vars
           spec: {files: [one.env, two.env], variables: {THIRD: spec}}
+      job_clusters:
+        - job_cluster_key: small
+          new_cluster: {spark_version: 16.2.x-scala2.12, num_workers: 1}
       tasks:
         - task_key: by_metadata
+          job_cluster_key: small
           python_wheel_task: {package_name: lab-rules, entry_point: apply-rules, parameters: [a, b c]}
           libraries: [{whl: ./rules/dist/*.whl}]
         - task_key: by_name
+          job_cluster_key: small
           depends_on: [{task_key: by_metadata}]
           python_wheel_task: {package_name: lab_rules, entry_point: by_name, named_parameters: {day: "1", x: y z}}
           libraries: [{whl: rules/dist/lab_rules-0.3.0-py3-none-any.whl}]
@@ -106,7 +111,7 @@ def wheels(lab: Lab) -> Ran:
     (folder / "one.env").write_text("FIRST=one\nSECOND=one\nTHIRD=one\n")
     (folder / "two.env").write_text("# later files win\nSECOND='two $HOME'\n")
     (folder / "variables.py").write_text(VARIABLES)
-    (folder / "databricks.yml").write_text(BUNDLE.replace(" --no-build-isolation", ""))
+    (folder / "databricks.yml").write_text(BUNDLE)
     lab.sources["lab_wheels"] = folder / "databricks.yml"
     return lab.run("lab_wheels")
 

@@ -18,14 +18,9 @@ INSERT INTO IDENTIFIER(:target) VALUES (1, 'a;b'), (2, :name), (3, '{{quoted}}')
 SELECT id, name, id * 1.5 AS half FROM IDENTIFIER(:target) ORDER BY id;
 """
 QUERY = "SELECT count(*) AS rows, max(id) AS most FROM IDENTIFIER(:target)"
-MIXED = """# Databricks notebook source
-raise RuntimeError("Python ran")
-
-# COMMAND ----------
-
-# MAGIC %sql
-# MAGIC INSERT INTO lab.sql_tasks.t VALUES (0, 'by a cell')
-"""
+HEADER = "# Databricks notebook source\n"
+SQL_CELL = "# MAGIC %sql\n# MAGIC INSERT INTO lab.sql_tasks.t VALUES (0, 'by a cell')\n"
+PYTHON_CELL = "raise RuntimeError('Python ran')\n\n# COMMAND ----------\n\n"
 ALERTS: dict[str, tuple[dict[str, Any], str]] = {
     "triggered": (
         {
@@ -96,7 +91,8 @@ def ran(lab: Lab) -> Ran:
     jobs = lab.project / "jobs"
     (jobs / "several.sql").write_text(SEVERAL)
     (jobs / "bad.sql").write_text("SELECT 1;\n\nSELECT raise_error('stop here');\nSELECT 2")
-    (jobs / "mixed.py").write_text(MIXED)
+    (jobs / "sql_notebook.py").write_text(HEADER + SQL_CELL)
+    (jobs / "mixed.py").write_text(HEADER + PYTHON_CELL + SQL_CELL)
     queries = lab.project / "queries"
     queries.mkdir()
     (queries / "count.sql").write_text(QUERY)
@@ -113,11 +109,10 @@ def ran(lab: Lab) -> Ran:
         sql_task("query", ("several",), query={"query_id": "q-count"}, parameters=given),
         ask("reads_row", "{{tasks.query.output.first_row.most}}", right="3", after=("query",)),
         ask("reads_rows", "{{tasks.query.output.rows}}", right='[{"rows":3,"most":3}]', after=("query",)),
-        {
-            "task_key": "notebook",
-            "notebook_task": {"notebook_path": "mixed", "warehouse_id": "w"},
-            **parents(("query",)),
-        },
+        *(
+            {"task_key": key, "notebook_task": {"notebook_path": key, "warehouse_id": "w"}, **parents(("query",))}
+            for key in ("sql_notebook", "mixed")
+        ),
         sql_task("bad", ("several",), file={"path": "bad.sql"}),
         sql_task("unknown", ("several",), query={"query_id": "q-cuont"}),
         sql_task("dashboard", ("several",), dashboard={"dashboard_id": "d"}),
@@ -144,9 +139,10 @@ def test_a_query_by_its_id_and_its_result_in_other_tasks(ran: Ran) -> None:
 
 
 def test_a_notebook_on_a_warehouse_runs_its_sql_cells_only(ran: Ran) -> None:
-    assert ran.states["notebook"] == "SUCCESS", ran.log("notebook")
-    assert "Python ran" not in ran.log("notebook")
-    cells = json.loads(next(ran.folder("notebook").glob("1/notebook.ipynb")).read_text())["cells"]
+    assert (ran.states["sql_notebook"], ran.states["mixed"]) == ("SUCCESS", "FAILED")
+    assert "Python ran" not in ran.log("mixed")
+    assert "a SQL warehouse runs SQL only" in ran.log("mixed")
+    cells = json.loads(next(ran.folder("sql_notebook").glob("1/notebook.ipynb")).read_text())["cells"]
     assert "num_affected_rows" in json.dumps(cells[-1]["outputs"])
 
 

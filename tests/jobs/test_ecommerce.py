@@ -123,6 +123,7 @@ def test_what_was_planted_is_rejected_with_its_reason(bench: Bench, data: Path, 
     assert bench.reasons(f"{TABLES}.rejected_events") == planted
 
 
+@pytest.mark.slow
 def test_a_bad_month_goes_to_quarantine_and_gold_stays(bench: Bench, data: Path, october: dict[str, Any]) -> None:
     before = bench.counted(f"{TABLES}.gold_daily_events")
     run = bench.run(JOB, month="Nov", max_bad_percent="0.1", countries='["PL"]')
@@ -159,6 +160,7 @@ spark.sql(f'''
 """
 
 
+@pytest.mark.slow
 def test_a_task_from_a_git_repository(
     bench: Bench, data: Path, october: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,7 +51,8 @@ class Files:
         if not any(name == found.name or Path(name).stem == found.name for name in there):
             raise GitError(
                 f"{self.shown} has no {path!r} in commit {self.commit[:12]}",
-                hint=did_you_mean(found.name, there) or f"it has {', '.join(sorted(there)[:10]) or 'no such folder'}",
+                hint=did_you_mean(found.name, [*there, *(Path(name).stem for name in there)])
+                or f"it has {', '.join(sorted(there)[:10]) or 'no such folder'}",
             )
         return str(found)
 

@@ -95,6 +95,8 @@ def run_dbt(task: Task) -> TaskResult:
     output = {"commands": [asdict(result) for result in results]}
     last = results[-1]
     failure = None if last.success else Failure("DbtError", last.message)
+    if failure is not None:
+        task.output.log(f"{failure.kind}: {failure.message}\n")
     return TaskResult(success=last.success, output=output, failure=failure)
 
 
@@ -208,7 +210,8 @@ def use_catalog(task: Task, catalog: str | None) -> None:
     known = [item.name for item in task.spark.catalog.listCatalogs()]
     if catalog not in known:
         raise DbtError(
-            f"there is no catalog {catalog!r}", hint=did_you_mean(catalog, known) or f"CREATE CATALOG {catalog} makes it"
+            f"there is no catalog {catalog!r}",
+            hint=did_you_mean(catalog, known) or f"CREATE CATALOG {catalog} makes it",
         )
     task.spark.catalog.setCurrentCatalog(catalog)
 
