@@ -11,6 +11,7 @@ import pytest
 from medallion.runs.report import Instance, Snapshot, report
 from medallion.runs.shape import Shape
 from medallion.runs.system_tables.audit import HIDDEN, request_of, run_events
+from medallion.runs.system_tables.pipeline_rows import pipeline_rows, update_rows
 from medallion.runs.system_tables.rows import Facts, Whole, run_rows, task_rows
 from medallion.runs.system_tables.schema import TABLES
 from medallion.runs.system_tables.words import trigger_of_run
@@ -106,3 +107,29 @@ def test_secrets_of_requests_are_left_out() -> None:
     assert request_of(text) == {"key": "token", "pool": "a"}
     assert "password" in HIDDEN
     assert request_of("not json") == {}
+
+
+def test_an_update_of_a_pipeline_is_cut_like_a_run_and_a_pipeline_has_a_row_for_each_change() -> None:
+    record = {
+        "pipeline_id": "p",
+        "update_id": "u",
+        "name": "sales",
+        "start": TEN + 60,
+        "end": TEN + 4000,
+        "state": "COMPLETED",
+        "update_type": "FULL_REFRESH",
+        "refresh_selection": ["a"],
+        "settings": {"serverless": True, "edition": "CORE"},
+        "configuration": {"x": 1},
+    }
+    rows = update_rows(whole(ended()), record, 5, "ann")
+    assert [row.get("result_state") for row in rows] == [None, "COMPLETED"]
+    assert (rows[0]["trigger_details"]["job_task"]["job_task_run_id"], rows[0]["refresh_selection"]) == ("5", ["a"])
+    (first,) = pipeline_rows({"p": record}, {}, "ann")
+    assert (first["name"], first["settings"]["serverless"], first["configuration"]) == ("sales", True, {"x": "1"})
+    later = {**record, "start": TEN + 9000}
+    assert pipeline_rows({"p": later}, {"p": first}, "ann") == []
+    (second,) = pipeline_rows({"p": {**later, "name": "sales 2"}}, {"p": first}, "ann")
+    assert (second["name"], second["create_time"]) == ("sales 2", first["change_time"])
+    known = {column for column, _ in TABLES["pipelines"].columns}
+    assert set(first) == known

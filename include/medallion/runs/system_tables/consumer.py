@@ -13,8 +13,9 @@ from medallion.runs.metadata import runs_of, snapshot_of_run
 from medallion.runs.notes import read_notes
 from medallion.runs.records import run_folder
 from medallion.runs.system_tables.audit import actions_in_log, run_events
-from medallion.runs.system_tables.defined import Defined
+from medallion.runs.system_tables.defined import Defined, newest
 from medallion.runs.system_tables.facts import facts_of, parameters_of
+from medallion.runs.system_tables.pipeline_rows import pipeline_rows, update_rows, updates_of
 from medallion.runs.system_tables.rows import Whole, run_rows, task_rows
 from medallion.runs.system_tables.store import Store
 from medallion.runs.system_tables.written import commits_by_run, write_rows
@@ -79,9 +80,25 @@ class SystemTables:
         self.store.ensure()
         for run in runs:
             self.defined.know(run.snapshot.dag_id, run.definition)
-        rows = self.rows_of([run for run in runs if self.is_ours(run)], now)
+        runs = [run for run in runs if self.is_ours(run)]
+        rows = self.rows_of(runs, now)
         for name, found in rows.items():
             self.store.add(name, found)
+        self.write_pipelines(runs)
+
+    def write_pipelines(self, runs: Iterable[Whole]) -> None:
+        """Pipelines and their updates, from what the tasks of these runs left."""
+        home, user = self.settings.home, self.settings.user
+        updates = [(run, record, task_run) for run in runs for record, task_run in updates_of(home, run)]
+        if not updates:
+            return
+        records = {
+            str(record["pipeline_id"]): record for _, record, _ in sorted(updates, key=lambda item: item[1]["start"])
+        }
+        latest = newest(self.store.rows("pipelines"), lambda row: str(row["pipeline_id"]))
+        self.store.add("pipelines", pipeline_rows(records, latest, user))
+        rows = [row for run, record, task_run in updates for row in update_rows(run, record, task_run, user)]
+        self.store.add("pipeline_update_timeline", rows)
 
     def is_ours(self, run: Whole) -> bool:
         """Whether a run is that of a job: Airflow may have DAGs of other kinds. The runs of deleted jobs are."""

@@ -45,6 +45,7 @@ def rebuild(settings: Settings) -> dict[str, int]:
         rows = tables.rows_of(runs)
         for name in RUN_TABLES:
             store.replace(name, merged(name, rows[name], store.rows(name), runs))
+    tables.write_pipelines(runs)
     tables.read_log()
     return {table.full_name: len(store.rows(table.name, [table.look])) for table in TABLES.values()}
 
