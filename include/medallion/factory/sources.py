@@ -49,10 +49,10 @@ class Files:
         found = self.root / path.lstrip("/")
         there = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
         if not any(name == found.name or Path(name).stem == found.name for name in there):
+            near = did_you_mean(found.name, [*there, *(Path(name).stem for name in there)])
             raise GitError(
                 f"{self.shown} has no {path!r} in commit {self.commit[:12]}",
-                hint=did_you_mean(found.name, [*there, *(Path(name).stem for name in there)])
-                or f"it has {', '.join(sorted(there)[:10]) or 'no such folder'}",
+                hint=near or f"it has {', '.join(sorted(there)[:10]) or 'no such folder'}",
             )
         return str(found)
 
