@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factory.lab import PROJECT, Lab, Ran
+from factory.lab import PROJECT, Lab, Ran, stub
 
 from medallion.components.configuration import environment
 
 pytestmark = pytest.mark.airflow
 
 SCRIPT = Path(__file__).with_name("follow_script.py")
-
-
-def stub(key: str, *words: str, after: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    task = {"spark_python_task": {"python_file": "stub.py", "parameters": list(words)}}
-    return {"task_key": key, **task, "depends_on": [{"task_key": name} for name in after], **more}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,12 @@ def test_no_run_is_lost_or_told_twice_when_service_and_scheduler_are_killed(proj
     assert Counter(row["run_id"] for row in rows(project, "job_run_timeline")) == {first: 1, second: 1}
     tasks = Counter((row["job_run_id"], row["task_key"]) for row in rows(project, "job_task_run_timeline"))
     assert tasks == {(number, key): 1 for number in (first, second) for key in ("one", "two")}
+
+    shutil.rmtree(project / ".medallion" / "lake" / "system" / "lakeflow" / "job_run_timeline")
+    rebuilt = medallion(project, "system-tables", "rebuild", "--json")
+    assert json.loads(rebuilt.stdout)["rows"]["system.lakeflow.job_run_timeline"] == 2, rebuilt.stderr
+    third = run(project)
+    wait_until(lambda: has_row(project, third))
 
     assert medallion(project, "down").returncode == 0
     assert marked(project / ".medallion") == []
