@@ -166,7 +166,9 @@ def profiles_folder(
 
     if (own := given.get("profiles_directory")) and not given.get("warehouse_id"):
         # It counts from the project's folder or from the root (Jobs API: relative to the project's repository).
-        folder = next((base / own for base in (root, project) if (base / own / PROFILES_FILE).is_file()), None)
+        folder = next(
+            (base / str(own) for base in (root, project) if (base / str(own) / PROFILES_FILE).is_file()), None
+        )
         if folder is None:
             raise DbtError(f"profiles_directory {own!r} has no {PROFILES_FILE}", hint=f"it counts from {root}")
         check_profile(folder / PROFILES_FILE, name)
@@ -218,7 +220,7 @@ def use_catalog(task: Task, catalog: str | None) -> None:
 
 def run_command(words: Sequence[str]) -> CommandResult:
     """Run one dbt command in this process; its log goes to standard output."""
-    from dbt.cli.main import dbtRunner
+    from dbt.cli.main import dbtRunner  # type: ignore[import-not-found]  # in the task's environment only
 
     told = dbtRunner().invoke([*words])
     nodes = tuple(node_of(item) for item in getattr(told.result, "results", None) or ())
