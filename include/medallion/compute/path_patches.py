@@ -31,7 +31,10 @@ OS_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 CAPABILITIES = ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids")
 # Modules that took `open` into a name of their own when they were imported.
-CAPTURED = (("tarfile", "bltn_open"), ("bz2", "_builtin_open"), ("tokenize", "_builtin_open"))
+CAPTURED = (
+    *(("tarfile", "bltn_open"), ("bz2", "_builtin_open"), ("tokenize", "_builtin_open")),
+    ("IPython.core.interactiveshell", "io_open"),  # what `open` is in a notebook
+)
 # module → functions and classes whose path arguments are opened outside Python
 ENTRANCES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("memory_map", "input_stream", "output_stream"),

@@ -101,6 +101,7 @@ def run(statement: str) -> Callable[[Any], None]:
 
 def make_tables(spark: Any) -> None:
     """Each table in one file, with its first version."""
+    spark.sql("CREATE SCHEMA main.k")
     for write in WRITES:
         if write.name != "ctas":
             spark.range(ROWS).selectExpr("id", "0L AS n").coalesce(1).write.saveAsTable(f"main.k.{write.name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -86,3 +87,16 @@ def test_a_failure_that_the_code_has_handled_is_no_failure_of_the_task(spark_cel
     )
     assert ran.result.success, ran.text
     assert ran.lines == ["StreamingQueryException True"]
+
+
+def test_dbutils_fs_reads_and_writes_on_schemes_of_the_driver(spark_cells: Callable[..., Any], tmp_path: Path) -> None:
+    ran = spark_cells(
+        f"root = 'viewfs://lake{tmp_path}/far'\n"
+        "dbutils.fs.mkdirs(root)\ndbutils.fs.put(root + '/a.txt', 'hello')\n"
+        "dbutils.fs.cp(root + '/a.txt', 'dbfs:/near.txt')\ndbutils.fs.mv('dbfs:/near.txt', root + '/b.txt')\n"
+        "print([(f.name, f.size) for f in dbutils.fs.ls(root)], dbutils.fs.head(root + '/b.txt', 4))\n"
+        "print(dbutils.fs.rm(root, True), dbutils.fs.rm(root, True))",
+        "dbutils.fs.ls('abfss://box@account.dfs.core.windows.net/x')",
+    )
+    assert ran.lines[:3] == ["Wrote 5 bytes.", "[('a.txt', 5), ('b.txt', 5)] hell", "True False"]
+    assert "Spark's driver cannot open abfss://" in ran.text

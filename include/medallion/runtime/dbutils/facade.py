@@ -23,7 +23,7 @@ class DBUtils:
     def __init__(self, task: Task) -> None:
         self.credentials = Credentials()
         self.data = Data(task)
-        self.fs = FileSystem(task.context.places)
+        self.fs = FileSystem(task.context.places, task.spark)
         self.jobs = Jobs(task)
         self.library = Library()
         self.notebook = NotebookUtils(task)

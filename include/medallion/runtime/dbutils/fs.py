@@ -1,4 +1,4 @@
-"""`dbutils.fs`: files on /Volumes, dbfs:/ and file:/. Runs in the task process.
+"""`dbutils.fs`: files on /Volumes, dbfs:/ and file:/, and by Spark on other schemes. Runs in the task process.
 
 Names, defaults and results as Databricks' dbutils; the text of a missing file's error holds Java's exception name,
 because notebooks look for it.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from medallion.compute.paths import plain, split_scheme, to_local
 from medallion.runtime.dbutils.errors import FileSystemError
 from medallion.runtime.dbutils.module import Module
+from medallion.runtime.dbutils.remote import LOCAL, RemoteFiles
 from medallion.runtime.protocol import Places
 
 HEAD_BYTES = 65536
@@ -47,11 +48,14 @@ class FileSystem(Module):
         **dict.fromkeys(("cacheFiles", "cacheTable", "uncacheFiles", "uncacheTable"), CACHES),
     }
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, spark: Any = None) -> None:
         self._places = places
+        self._spark = spark
 
     def ls(self, path: str) -> list[FileInfo]:
         """List a folder, or one file."""
+        if remote := self._remote(path):
+            return [FileInfo(*found) for found in remote.ls(path)]
         here = self._existing(path)
         shown = shown_path(path)
         if here.is_file():
@@ -61,10 +65,12 @@ class FileSystem(Module):
 
     def head(self, file: str, max_bytes: int = HEAD_BYTES, maxBytes: int | None = None) -> str:  # noqa: N803
         """The beginning of a file as text."""
+        limit = max_bytes if maxBytes is None else maxBytes
+        if remote := self._remote(file):
+            return remote.head(file, limit).decode("utf-8", "replace")
         here = self._existing(file)
         if here.is_dir():
             raise FileSystemError(f"{file} is a folder, not a file")
-        limit = max_bytes if maxBytes is None else maxBytes
         with here.open("rb") as stream:
             data = stream.read(limit)
         if here.stat().st_size > limit:
@@ -73,17 +79,22 @@ class FileSystem(Module):
 
     def put(self, file: str, contents: str, overwrite: bool = False) -> bool:  # noqa: FBT001, FBT002
         """Write a text to a file, in UTF-8. A file that exists is kept unless `overwrite`."""
-        here = self._local(file)
-        if here.exists() and not overwrite:
-            raise FileSystemError(f"{file} exists already", hint="pass overwrite=True")
-        here.parent.mkdir(parents=True, exist_ok=True)
         data = contents.encode()
-        here.write_bytes(data)
+        if remote := self._remote(file):
+            remote.put(file, data, overwrite=overwrite)
+        else:
+            here = self._local(file)
+            if here.exists() and not overwrite:
+                raise FileSystemError(f"{file} exists already", hint="pass overwrite=True")
+            here.parent.mkdir(parents=True, exist_ok=True)
+            here.write_bytes(data)
         print(f"Wrote {len(data)} bytes.")  # noqa: T201  as Databricks says it
         return True
 
     def mkdirs(self, dir: str) -> bool:  # noqa: A002  Databricks' name
         """Make a folder and those above it."""
+        if remote := self._remote(dir):
+            return remote.mkdirs(dir)
         here = self._local(dir)
         if here.is_file():
             raise FileSystemError(f"{dir} is a file")
@@ -92,6 +103,8 @@ class FileSystem(Module):
 
     def cp(self, source: str, dest: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002
         """Copy a file, or with `recurse` a folder."""
+        if remote := self._remote(source, dest):
+            return remote.transfer(*self._spelled(source, dest), recurse=recurse, move=False)
         here, there = self._transfer(source, dest, recurse=recurse)
         if here.is_dir():
             shutil.copytree(here, there, dirs_exist_ok=True)
@@ -101,6 +114,8 @@ class FileSystem(Module):
 
     def mv(self, source: str, dest: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002
         """Move a file, or with `recurse` a folder."""
+        if remote := self._remote(source, dest):
+            return remote.transfer(*self._spelled(source, dest), recurse=recurse, move=True)
         here, there = self._transfer(source, dest, recurse=recurse)
         if here.is_dir() and there.exists():
             shutil.copytree(here, there, dirs_exist_ok=True)
@@ -111,6 +126,8 @@ class FileSystem(Module):
 
     def rm(self, dir: str, recurse: bool = False) -> bool:  # noqa: A002, FBT001, FBT002
         """Remove a file, or with `recurse` a folder and all in it. False when there is nothing to remove."""
+        if remote := self._remote(dir):
+            return remote.rm(dir, recurse=recurse)
         here = self._local(dir)
         if split_scheme(dir)[1].rstrip("/") in {"", "/Volumes"} or here == Path(here.anchor):
             raise FileSystemError(f"{dir} is a root; it is not removed")
@@ -133,6 +150,18 @@ class FileSystem(Module):
     def refreshMounts(self) -> bool:  # noqa: N802
         """Nothing to do."""
         return True
+
+    def _remote(self, *paths: str) -> RemoteFiles | None:
+        """The driver's file systems, when a path has a scheme that is no folder of this machine."""
+        if self._spark is None or all(split_scheme(str(path))[0] in LOCAL for path in paths):
+            return None
+        return RemoteFiles(self._spark)
+
+    def _spelled(self, *paths: str) -> list[str]:
+        """The paths as the driver reads them: folders of this machine by their local path."""
+        return [
+            str(path) if split_scheme(str(path))[0] not in LOCAL else self._local(str(path)).as_uri() for path in paths
+        ]
 
     def _local(self, path: str) -> Path:
         return Path(to_local(str(path), self._places)).absolute()

@@ -95,7 +95,7 @@ def running_jobs(spark: SparkSession, execution: Any) -> list[int]:
     """Ids of the query's Spark jobs, if they are this task's and run."""
     from medallion.compute.gateway import TAG_SETTING
 
-    sc = spark.sparkContext._jsc.sc()  # type: ignore[attr-defined]
+    sc = spark.sparkContext._jsc.sc()
     own = set(sc.statusTracker().getJobIdsForTag(spark.conf.get(TAG_SETTING, "")))
     pairs = execution.jobs().iterator()
     found = []
@@ -144,6 +144,6 @@ def reason(read: float, made: float, seconds: float, allowed: Limits) -> str:
 
 def cancel(spark: SparkSession, jobs: list[int], why: str) -> None:
     """Cancel the jobs. The reason stands in the exception that the user's statement raises."""
-    sc = spark.sparkContext._jsc.sc()  # type: ignore[attr-defined]
+    sc = spark.sparkContext._jsc.sc()
     for job in jobs:
         sc.cancelJob(job, why)
