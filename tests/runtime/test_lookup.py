@@ -61,3 +61,9 @@ def test_a_missing_folder_is_said(places: Places) -> None:
 def test_a_script_is_no_notebook(folder: Path, places: Places) -> None:
     with pytest.raises(SpecError, match="plain Python file, not a notebook"):
         find_notebook("script", places, caller=folder / "nb/load.py")
+
+
+def test_a_workspace_path_that_no_setting_maps_says_which_setting_would(places: Places) -> None:
+    with pytest.raises(SpecError) as error:
+        find_notebook("/Workspace/Shared/etl/load", places)
+    assert '[workspace] "/Workspace/Shared/etl" =' in str(error.value)

@@ -65,6 +65,10 @@ def not_found(path: str, bases: list[Path], tried: list[Path]) -> Problem:
         if file.suffix in SUFFIXES
     }
     near = did_you_mean(bases[0].name, sorted(stems))
+    if near is None and path.startswith(WORKSPACE) and len(bases) == 1:
+        near = (
+            f'say in medallion.toml what its folder stands for: [workspace] "{Path(path).parent}" = "<a local folder>"'
+        )
     looked = ", ".join(dict.fromkeys(str(base) for base in bases))
     extensions = ", ".join(SUFFIXES[:-1])
     folder = "" if any(base.parent.is_dir() for base in bases) else "; the folder does not exist"
