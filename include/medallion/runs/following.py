@@ -55,13 +55,22 @@ class Follower:
     """Looks at the runs of one Airflow database.
 
     :param since: consumers by name, each with the time (seconds since the epoch) from which on it is told of runs.
+    :param alive: called at each run: the first look at a long history takes minutes.
     """
 
-    def __init__(self, home: Path, progress: Progress, definitions: Definitions, since: dict[str, float]) -> None:
+    def __init__(
+        self,
+        home: Path,
+        progress: Progress,
+        definitions: Definitions,
+        since: dict[str, float],
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         self.home = home
         self.progress = progress
         self.definitions = definitions
         self.since = since
+        self.alive = alive
         self.done = progress.marks()
         self.prints: dict[str, int] = {}
         self.ended_at: dict[str, float] = {}
@@ -126,6 +135,7 @@ class Follower:
 
     def visit(self, session: Session, row: Any, tasks: int) -> int:
         """One run that may have changed; gives how many changes were queued."""
+        self.alive()
         name, mark = run_name(row.dag_id, row.run_id), mark_of(row)
         fingerprint = hash((mark, tasks))
         if row.state not in ENDED and self.prints.get(name) == fingerprint:
@@ -143,9 +153,10 @@ class Follower:
         before = self.progress.seen(name)
         repair = max(snapshot.repairs, row.clear_number or 0)
         changes, after = changes_of(definition, snapshot, told, before.told if before else Told(), repair)
-        done = snapshot.state in ENDED
-        moment = snapshot.end if done and snapshot.end is not None else time.time()
+        moment = snapshot.end if snapshot.state in ENDED and snapshot.end is not None else time.time()
         consumers = [consumer for consumer, since in self.since.items() if moment >= since]
+        # One with a task that still goes on is looked at again.
+        done = snapshot.state in ENDED and all(task.state.ended for task in told.tasks)
         seen = Seen(name, mark, done, after)
         self.progress.advance(seen, asdict(snapshot), [to_body(change) for change in changes], consumers)
         self.remember(name, mark, fingerprint, done=done)

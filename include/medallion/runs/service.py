@@ -114,9 +114,16 @@ class Service:
     """A follower and its consumers.
 
     :param database: names the progress of one Airflow database: `airflow`, or `aside` for that of runs beside `up`.
+    :param alive: called while a look goes on.
     """
 
-    def __init__(self, settings: Settings, consumers: Sequence[Consumer], database: str = "airflow") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        consumers: Sequence[Consumer],
+        database: str = "airflow",
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
         from medallion.runs.definitions import Definitions
         from medallion.runs.delivery import Delivery
         from medallion.runs.following import Follower, load_airflow
@@ -131,7 +138,7 @@ class Service:
             item.name: self.progress.register(item.name, 0.0 if wants_history(item) else now - HISTORY_SECONDS)
             for item in consumers
         }
-        self.follower = Follower(settings.home, self.progress, Definitions(settings), since)
+        self.follower = Follower(settings.home, self.progress, Definitions(settings), since, alive)
         self.deliveries = [Delivery(item, self.progress, Definitions(settings), settings.home) for item in consumers]
 
     def start(self) -> None:
@@ -189,10 +196,11 @@ class Heart:
 def serve(settings: Settings, stopping: threading.Event) -> None:
     """Follow and tell until `stopping` is set."""
     heart = Heart(settings.home)
-    with only_one(settings.home, "airflow", stopping, heart.beat) as mine:
+    with only_one(settings.home, database_name(), stopping, heart.beat) as mine:
         if not mine:
             return
-        service = Service(settings, make_consumers(settings))
+        heart.beat()
+        service = Service(settings, make_consumers(settings), database_name(), heart.beat)
         service.start()
         log.info("following, for %s", ", ".join(item.name for item in service.consumers) or "nobody")
         try:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from medallion.runs.changes import Kind
 from medallion.runs.definitions import Definitions
 from medallion.runs.following import report_of
 from medallion.runs.metadata import runs_of, snapshot_of_run
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from medallion.runs.changes import RunChange
-    from medallion.runs.report import TaskReport
     from medallion.runs.system_tables.rows import Row
     from medallion.settings import Settings
 
@@ -59,7 +59,8 @@ class SystemTables:
         from airflow.utils.session import create_session
 
         # A repair overwrites what Airflow knows of the run before it, so each part of a run is told by itself.
-        newest = {(item.snapshot.dag_id, item.snapshot.run_id, item.repair): item for item in changes}
+        told = [item for item in changes if item.kind is not Kind.ATTEMPT_STARTED]
+        latest = {(item.snapshot.dag_id, item.snapshot.run_id, item.repair): item for item in told}
         with create_session() as session:
             runs = [
                 Whole(
@@ -68,7 +69,7 @@ class SystemTables:
                     change.report,
                     facts_of(session, self.settings.home, change.snapshot.dag_id, change.snapshot.run_id),
                 )
-                for change in newest.values()
+                for change in latest.values()
             ]
         self.write(runs)
 
@@ -110,12 +111,13 @@ class SystemTables:
         """The rows of runs by table. What a run wrote comes first: who sees the run's row sees all of it."""
         listed = list(runs)
         home = self.settings.home
-        made = commits_by_run(self.settings.lake, listed)
+        ended = {run.report.run_id: ended_attempts(run) for run in listed}
+        made = commits_by_run(self.settings.lake, [run for run in listed if ended[run.report.run_id]])
         rows: dict[str, list[Row]] = {name: [] for name in ORDER}
         for run in listed:
+            number = run.report.run_id
             # Attempts that go on still write.
-            over = {attempt.run_id for unit in units_of(run) for attempt in unit.history if attempt.state.ended}
-            found = [commit for commit in made[run.report.run_id] if commit.task_run_id in over]
+            found = [commit for commit in made.get(number, ()) if commit.task_run_id in ended[number]]
             rows["job_task_writes"] += write_rows(run, found)
             rows["job_task_run_timeline"] += task_rows(run, parameters_of(home, run), now)
             rows["audit"] += run_events(run, read_notes(home, run.snapshot.dag_id, run.snapshot.run_id))
@@ -162,7 +164,7 @@ ORDER = ("job_task_writes", "job_task_run_timeline", "audit", "job_run_timeline"
 """The order in which the tables of runs are written."""
 
 
-def units_of(run: Whole) -> Iterable[TaskReport]:
-    """Tasks and iterations."""
-    for task in run.report.tasks:
-        yield from (task, *(task.iterations or ()))
+def ended_attempts(run: Whole) -> frozenset[int]:
+    """The ids of the attempts of tasks and iterations that have ended."""
+    units = [unit for task in run.report.tasks for unit in (task, *(task.iterations or ()))]
+    return frozenset(attempt.run_id for unit in units for attempt in unit.history if attempt.state.ended)
