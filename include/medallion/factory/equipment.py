@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.compute.environments import provide
-from medallion.compute.libraries import Shelf, driver_conf, existing
 from medallion.factory.naming import dag_id as dag_id_of
 from medallion.spec.discovery import BUNDLE_FILES
 from medallion.spec.libraries import LibraryError, wanted_by
 from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
+    from medallion.compute.libraries import Shelf
     from medallion.runtime.protocol import Places
     from medallion.settings import Settings
     from medallion.spec.definition import JobDefinition, Loaded
@@ -61,6 +60,12 @@ def equip(
     :raises LibraryError: a library, an environment or a file of variables is wrong or cannot be had.
     """
     wanted = wanted_by(task, definition.job, packages, without)
+    if not (wanted.has_packages or wanted.has_jars or task.environment_variables_key):
+        return Equipment()
+    # Most tasks bring nothing along; they need not wait for these imports.
+    from medallion.compute.environments import provide
+    from medallion.compute.libraries import Shelf, driver_conf
+
     in_bundle = definition.file.name in BUNDLE_FILES
     built = loaded(definition, settings).artifacts if in_bundle and (wanted.has_packages or wanted.has_jars) else None
     shelf = Shelf(settings, places, root or definition.root, built, progress)
@@ -85,6 +90,8 @@ def variables_of(task: Task, job: Job, shelf: Shelf) -> dict[str, str]:
             f"task {task.task_key}: the job has no environment variables {key!r}",
             hint=did_you_mean(key, known) or "add them to the job's environment_variables",
         )
+    from medallion.compute.libraries import existing
+
     spec = known[key]
     found: dict[str, str] = {}
     for path in (spec.files or ()) if spec else ():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.compute.git import GitError, Ref, repository
+from medallion.errors import MedallionError
 from medallion.runs.notes import change_notes, read_notes
 from medallion.spec.enums import Source
 from medallion.spec.problems import did_you_mean
@@ -28,6 +28,10 @@ GIT_WITHOUT_A_WORD = frozenset({"notebook_task", "sql_task", "dbt_task"})
 """Kinds whose empty `source` means Git when the job has a `git_source` (Jobs API; a Python file must say so)."""
 
 
+class SourceError(MedallionError):
+    """A task's file is not where the job says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """Where a task's paths count from.
@@ -42,7 +46,7 @@ class Files:
     def local(self, path: str) -> str:
         """A stated path as a local one; a workspace path or address as it is. In a repository every path is relative.
 
-        :raises GitError: the commit has no such file.
+        :raises SourceError: the commit has no such file.
         """
         if self.commit is None:
             return path if path.startswith(("/", "dbfs:", "file:")) else str(self.root / path)
@@ -50,7 +54,7 @@ class Files:
         there = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
         if not any(name == found.name or Path(name).stem == found.name for name in there):
             near = did_you_mean(found.name, [*there, *(Path(name).stem for name in there)])
-            raise GitError(
+            raise SourceError(
                 f"{self.shown} has no {path!r} in commit {self.commit[:12]}",
                 hint=near or f"it has {', '.join(sorted(there)[:10]) or 'no such folder'}",
             )
@@ -71,16 +75,19 @@ def files_of(
 ) -> Files:
     """The files of a task; a checkout when they come from Git.
 
-    :raises GitError: the job has no `git_source`, or the repository or its ref cannot be had.
+    :raises SourceError: the job has no `git_source`.
+    :raises GitError: the repository or its ref cannot be had.
     """
     job = definition.job
     if not is_from_git(kind, payload, job):
         return Files(definition.root)
     if job.git_source is None:
-        raise GitError(
+        raise SourceError(
             f"task {attempt.task_key} has the source GIT, and the job has no git_source",
             hint="add git_source to the job, or set the source to WORKSPACE",
         )
+    from medallion.compute.git import repository
+
     found = repository(settings, job.git_source)
     commit = commit_of_run(settings, attempt, job.git_source)
     patterns = job.git_source.sparse_checkout.patterns if job.git_source.sparse_checkout else None
@@ -89,6 +96,8 @@ def files_of(
 
 def commit_of_run(settings: Settings, attempt: Attempt, source: GitSource) -> str:
     """The commit that this run reads, worked out once per run."""
+    from medallion.compute.git import Ref, repository
+
     run = (settings.home, attempt.dag_id, attempt.airflow_run_id)
     found, ref = repository(settings, source), Ref.of(source)
 
