@@ -170,3 +170,11 @@ def test_a_package_of_the_task_needs_a_fresh_process(run_cells: Callable[..., An
     (tmp_path / "site/own_package.py").write_text("X = 5")
     ran = run_cells("import os, own_package\nprint(own_package.X)", options={"site": [str(tmp_path / "site")]})
     assert ran.lines == ["5"]
+
+
+def test_packages_that_replace_nothing_are_found_by_a_fork(run_cells: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/own_package.py").write_text("X = 5")
+    forkable = {"site": [str(tmp_path / "site")], "forkable": True}
+    ran = run_cells("import os, sys, own_package\nprint(own_package.X, 'pandas' in sys.modules)", options=forkable)
+    assert ran.lines == ["5 True"]
