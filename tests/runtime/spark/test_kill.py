@@ -42,8 +42,8 @@ WRITES = (
     Write("overwrite", f"INSERT OVERWRITE main.k.overwrite SELECT * FROM {rows_of('overwrite')} LIMIT 2000", 2000),
     Write(
         "merge",
-        f"MERGE INTO main.k.merge t USING {rows_of('merge')} s ON t.id = s.id + 1 "
-        "WHEN MATCHED THEN UPDATE SET t.n = s.n WHEN NOT MATCHED THEN INSERT *",
+        f"MERGE INTO main.k.merge t USING (SELECT id + 1 AS id, 7L AS n FROM range({ROWS})) s ON t.id = s.id "
+        "WHEN MATCHED THEN UPDATE SET t.n = slow('merge', t.id) WHEN NOT MATCHED THEN INSERT *",
         ROWS + 1,
     ),
     Write("update", "UPDATE main.k.update SET n = slow('update', id) + 1", ROWS),
@@ -67,15 +67,18 @@ def prepare(lake: str, gate: str) -> Callable[[Any], None]:
     def work(spark: Any) -> None:
         from medallion.runtime.spark.install import install
 
-        def slow(table: str, number: int) -> int:
+        def slow(table: str, number: int | None) -> int:
             import time
             from pathlib import Path
 
-            folder = Path(lake, "main", "k", table)
-            first = 0 if table == "ctas" else 1
-            while number >= GATED and not Path(gate).exists() and len(list(folder.glob("*.parquet"))) > first:
+            folder, twice = Path(lake, "main", "k", table), table == "delete"
+            if twice and not Path(gate).exists():
+                time.sleep(0.002)  # DELETE looks at the rows once more, before it writes
+            while number is not None and number >= GATED and not Path(gate).exists():
+                if twice and len(list(folder.glob("*.parquet"))) == 1:
+                    break
                 time.sleep(0.1)
-            return number
+            return number or 0
 
         install(spark)
         spark.udf.register("slow", slow, "bigint")
