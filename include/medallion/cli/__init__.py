@@ -16,6 +16,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from medallion.cli import (
+    control,
     definitions,
     machine,
     notifications,
@@ -76,7 +77,19 @@ def global_options(
     ctx.obj = project
 
 
-for group in (definitions, running, starts, runs, notifications, services, query, machine, triggers, system_tables):
+for group in (
+    definitions,
+    running,
+    starts,
+    runs,
+    control,
+    notifications,
+    services,
+    query,
+    machine,
+    triggers,
+    system_tables,
+):
     group.register(app)
 
 
