@@ -91,7 +91,7 @@ def test_a_cancelled_run_is_no_failure(desk: Desk) -> None:
     for canceled in (False, True, False):
         run = next_run(desk, dag_id)
         if canceled:
-            note(desk.settings.home, dag_id, run.run_id, canceled={"by": "somebody", "at": 0})
+            note(desk.settings.home, dag_id, run.run_id, canceled={"who": "somebody", "when": ""})
         desk.end(dag_id, run.run_id, "failed")
         wait = wait_of(desk, dag_id)
         assert wait <= 0.3 if canceled else wait >= 1.7
@@ -120,7 +120,7 @@ def test_run_now_takes_the_place_of_the_active_run(desk: Desk) -> None:
     started = start(desk.settings, StartRequest(dag_id, job_parameters={"x": "2"}, user="somebody"))
     desk.start_waiting()
     assert desk.states(dag_id) == ["failed", "running"]
-    assert desk.notes(dag_id, first.run_id)["canceled"]["by"] == "somebody"
+    assert desk.notes(dag_id, first.run_id)["canceled"]["who"] == "somebody"
     assert latest(desk, dag_id).run_id == started.airflow_run_id
     assert latest(desk, dag_id).conf["trigger_type"] == "continuous_restart"
     next_run(desk, dag_id)

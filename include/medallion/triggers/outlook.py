@@ -109,7 +109,7 @@ def trigger_outlook(block: Block, told: Shown, count: int, now: datetime) -> Tri
         text=words_of(block),
         paused=block.paused,
         next=() if block.paused else times,
-        watching=bool(state),
+        watching=told.watching and bool(state),
         seen=seen,
         fired=moment(fired) if fired else None,
         problem=problem,

@@ -153,10 +153,14 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What people are shown of a job's triggers: by key what was seen and the state, and the latest firings."""
+    """What people are shown of a job's triggers: by key what was seen and the state, and the latest firings.
+
+    :param watching: whether a watcher has begun and was not stopped; one whose process died counts.
+    """
 
     entries: dict[str, tuple[State, State]]
     firings: list[Firing]
+    watching: bool = False
 
 
 def shown(path: Path, dag_id: str, limit: int = 10) -> Shown:
@@ -169,12 +173,14 @@ def shown(path: Path, dag_id: str, limit: int = 10) -> Shown:
         told = base.execute(
             "SELECT payload FROM firing WHERE dag_id = ? ORDER BY at DESC LIMIT ?", (dag_id, limit)
         ).fetchall()
+        job = base.execute("SELECT stopped FROM job WHERE dag_id = ?", (dag_id,)).fetchone()
     except sqlite3.OperationalError:
         return Shown({}, [])
     finally:
         base.close()
     firings = [firing for (text,) in told if (firing := Firing.from_payload(json.loads(text)))]
-    return Shown({key: (json.loads(seen), json.loads(state)) for key, seen, state in rows}, firings)
+    entries = {key: (json.loads(seen), json.loads(state)) for key, seen, state in rows}
+    return Shown(entries, firings, watching=job is not None and job[0] is None)
 
 
 def state_file(home: Path) -> Path:
