@@ -27,7 +27,7 @@ class WatchKeeper:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.asked: dict[str, float] = {}
+        self.asked: dict[tuple[str, bool], float] = {}
 
     def consume(self, change: RunChange) -> None:
         """Runs do not matter here."""
@@ -42,28 +42,29 @@ class WatchKeeper:
         from sqlalchemy import exists, select
 
         with create_session() as session:
-            for dag_id, bundle, file in out_of_step(session):
-                if now - self.asked.get(dag_id, 0.0) < AGAIN_SECONDS:
+            for dag_id, paused, bundle, file in out_of_step(session):
+                if now - self.asked.get((dag_id, paused), 0.0) < AGAIN_SECONDS:
                     continue
-                self.asked[dag_id] = now
+                self.asked = {**self.asked, (dag_id, paused): now, (dag_id, not paused): 0.0}
                 request = DagPriorityParsingRequest
                 same = exists().where(request.bundle_name == bundle, request.relative_fileloc == file)
                 if not session.scalar(select(same)):
                     session.add(request(bundle_name=bundle, relative_fileloc=file))
 
 
-def out_of_step(session: Session) -> list[tuple[str, str, str]]:
-    """Watched jobs whose pause switch and watcher do not agree: DAG, bundle and file."""
+def out_of_step(session: Session) -> list[tuple[str, bool, str, str]]:
+    """Watched jobs whose pause switch and watcher do not agree: DAG, whether it is paused, bundle and file."""
     from airflow.models.asset import AssetModel, AssetWatcherModel, DagScheduleAssetReference
     from airflow.models.dag import DagModel
     from sqlalchemy import exists, select
 
     watched = exists().where(AssetWatcherModel.asset_id == AssetModel.id)
     query = (
-        select(DagModel.dag_id, DagModel.bundle_name, DagModel.relative_fileloc)
+        select(DagModel.dag_id, DagModel.is_paused, DagModel.bundle_name, DagModel.relative_fileloc)
         .join(DagScheduleAssetReference, DagScheduleAssetReference.dag_id == DagModel.dag_id)
         .join(AssetModel, AssetModel.id == DagScheduleAssetReference.asset_id)
         .where(AssetModel.uri.startswith(f"{START_SCHEME}://"), DagModel.is_stale.is_(False))
         .where(DagModel.is_paused == watched)
     )
-    return [(str(dag_id), str(bundle), str(file)) for dag_id, bundle, file in session.execute(query) if file]
+    rows = session.execute(query)
+    return [(str(dag_id), bool(paused), str(bundle), str(file)) for dag_id, paused, bundle, file in rows if file]
