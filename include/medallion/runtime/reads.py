@@ -23,6 +23,9 @@ RELATION = re.compile(r"UnresolvedRelation \[([^\]]*)\], \[([^\]]*)\]")
 WRITTEN = "__required_write_privileges__"
 """Option that Spark's parser gives the target of INSERT, MERGE, UPDATE and DELETE."""
 
+MOST_TEXTS = 1000
+"""Statements that are remembered."""
+
 DEPTH = 8
 """Views of views that are followed."""
 
@@ -41,9 +44,14 @@ class ReadRecord:
         self.file = folder / FILE_NAME
         self.names: set[str] = set()
         self.known: set[tuple[str, ...]] = set()
+        self.texts: set[object] = set()
 
     def statement(self, text: object) -> None:
-        """Note the tables of a statement."""
+        """Note the tables of a statement. One that runs again and again is parsed once."""
+        if text in self.texts:
+            return
+        if len(self.texts) < MOST_TEXTS:
+            self.texts.add(text)
         plan = self.spark._jsparkSession.sessionState().sqlParser().parsePlan(str(text)).toString()
         for parts in relations(str(plan)):
             self.table(parts)
