@@ -331,6 +331,16 @@ CASES = [
         "error $.webhook_notifications.on_start: on_start has 4 entries; the API takes at most 3",
         id="too many webhooks",
     ),
+    pytest.param(
+        job(email_notifications={"on_failure": ["a@b.org", "x@y.org\r\nBcc: z@y.org"]}),
+        'error $.email_notifications.on_failure[1]: "x@y.org\\r\\nBcc: z@y.org" is no mail address (one address an entry)',
+        id="an address with a line break",
+    ),
+    pytest.param(
+        job(email_notifications={"on_start": ["a@b.org,c@d.org"]}),
+        'error $.email_notifications.on_start[0]: "a@b.org,c@d.org" is no mail address (one address an entry)',
+        id="two addresses in one",
+    ),
     pytest.param({"name": "j", "tasks": []}, "warning $.tasks: the job has no tasks", id="no tasks"),
     pytest.param([], "error $: a job is a JSON object, not a list", id="no object"),
 ]

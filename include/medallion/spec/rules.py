@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from medallion.spec import clusters, external_tasks, job, tasks, triggers
 from medallion.spec.findings import Findings, shown
 from medallion.spec.model import Model
-from medallion.spec.notifications import WebhookNotifications
+from medallion.spec.notifications import EmailNotifications, WebhookNotifications
 from medallion.spec.positions import JsonPath
 
 
@@ -115,6 +115,26 @@ class Unique:
                 findings.error(at, f"{self.name} {shown(name)} stands twice, first at {self.field}[{first}]")
 
 
+@dataclass(frozen=True)
+class Addresses:
+    """The entries of a list are mail addresses, one each: a line break or a comma would add headers or recipients."""
+
+    field: str
+
+    def check(self, value: dict[str, Any], path: JsonPath, findings: Findings) -> None:
+        """Reports what is no address. A reference to a bundle's variable may stand."""
+        entries = value.get(self.field)
+        for index, text in enumerate(entries if isinstance(entries, (list, tuple)) else ()):
+            if isinstance(text, str) and not is_address(text) and "${" not in text:
+                findings.error((*path, self.field, index), f"{shown(text)} is no mail address", "one address an entry")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is one mail address, as far as a mail server's answer is not needed to know."""
+    plain = text.strip(" ")
+    return plain.isprintable() and "@" in plain[1:-1] and not any(sign in plain for sign in ' ,;<>"')
+
+
 def names_in(entries: object, name: str) -> Iterator[tuple[int, str]]:
     """Index and name of each object in a list that has one."""
     if isinstance(entries, (list, tuple)):
@@ -169,6 +189,7 @@ RULES: dict[type[Model], tuple[Rule, ...]] = {
     clusters.JobCluster: (OneOf(("new_cluster", "serverless_compute", "serverless_compute_id")),),
     clusters.Library: (OneOf(("whl", "jar", "egg", "pypi", "maven", "cran", "requirements")),),
     clusters.EnvironmentVariablesSpec: (Count("variables", 20), Count("files", 5)),
+    EmailNotifications: tuple(Addresses(event) for event in EmailNotifications.model_fields),
     WebhookNotifications: tuple(Count(event, WEBHOOK_LIMIT) for event in WebhookNotifications.model_fields),
 }
 

@@ -13,6 +13,7 @@ from medallion.runs.notifications.destinations import Destination, DestinationEr
 from medallion.runs.notifications.events import MAIL, Recipient
 from medallion.runs.notifications.message import FORMS, Message
 from medallion.runtime.masks import Masks
+from medallion.spec.rules import is_address
 
 if TYPE_CHECKING:
     import httpx
@@ -188,7 +189,7 @@ def mail_of(address: str, message: Message, key: str, sender: str | None) -> Ema
 
 def refuse_injection(address: str) -> None:
     """Raise DeliveryError for an address that would add headers or recipients."""
-    if not address.isprintable() or any(sign in address for sign in ",;<> ") or "@" not in address:
+    if not is_address(address):
         raise DeliveryError(f"{address!r} is no mail address", for_good=True)
 
 
