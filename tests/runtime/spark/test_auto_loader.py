@@ -190,27 +190,3 @@ def test_files_from_before_the_first_start_may_be_left_out(folder: Folder) -> No
     folder.put("new.json", [{"id": 2}])
     folder.load("json", cloudFiles__includeExistingFiles=False)
     assert folder.rows("id") == [("2",)]
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        pytest.param(
-            {"cloudFiles.useNotifications": True}, "cloudFiles.useNotifications is not supported", id="service"
-        ),
-        pytest.param(
-            {"cloudFiles.allowOverwrites": "true"}, "cloudFiles.allowOverwrites is not supported", id="overwrites"
-        ),
-        pytest.param({"cloudFiles.schemaEvolutionMod": "x"}, "schemaevolutionmode", id="misspelt"),
-        pytest.param({"cloudFiles.schemaEvolutionMode": "x"}, "schemaEvolutionMode has no value 'x'", id="mode"),
-        pytest.param({"cloudFiles.format": "delta"}, "cloudFiles.format = 'delta'", id="format"),
-        pytest.param({"badRecordsPath": "/x"}, "badRecordsPath is not supported", id="bad records"),
-        pytest.param({"cloudFiles.maxBytesPerTrigger": "much"}, "maxBytesPerTrigger is no size", id="bytes"),
-    ],
-)
-def test_the_error_names_the_option(options: dict[str, Any], words: str) -> None:
-    from medallion.errors import MedallionError
-    from medallion.runtime.spark.options import parse_options
-
-    with pytest.raises(MedallionError, match=words):
-        parse_options({"cloudFiles.format": "json", **options})
