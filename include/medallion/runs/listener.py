@@ -73,10 +73,10 @@ def go_on(dag_run: DagRun, msg: str) -> None:
 
     from medallion.runs.notes import read_notes
     from medallion.settings import Settings
-    from medallion.triggers.continuous import is_continuous, plan_next
+    from medallion.triggers.continuous import goes_on, plan_next
 
     session = object_session(dag_run)
-    if session is None or not is_continuous(getattr(dag_run, "dag", None)):
+    if session is None or not goes_on(session, dag_run.dag_id):
         return
     home = Settings.load().home
     canceled = bool(read_notes(home, dag_run.dag_id, dag_run.run_id).get("canceled"))
