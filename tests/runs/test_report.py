@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from medallion.runs.notes import change_notes
 from medallion.runs.report import Instance, Snapshot, report
 from medallion.spec.job import Job
 
@@ -164,3 +166,77 @@ def test_a_for_each_task_without_iterations(inputs: str, mapped: str, result: st
     )
     assert told.tasks[0].state.result == result
     assert told.tasks[0].to_json()["iterations"] == []
+
+
+@pytest.mark.parametrize(
+    ("other", "result"),
+    [
+        pytest.param(Instance("b", state="success", try_number=1, start=1, end=2), "UPSTREAM_CANCELED", id="good"),
+        pytest.param(Instance("b", state="failed", try_number=1, start=1, end=2), "UPSTREAM_FAILED", id="failed"),
+        pytest.param(
+            Instance("b", state="failed", try_number=1, start=1, end=2, canceled=True),
+            "UPSTREAM_CANCELED",
+            id="cancelled",
+        ),
+    ],
+)
+def test_behind_a_cancelled_task_and_another(other: Instance, result: str) -> None:
+    told = report(
+        job(
+            {"task_key": "a"},
+            {"task_key": "b"},
+            {"task_key": "c", "depends_on": [{"task_key": "a"}, {"task_key": "b"}]},
+        ),
+        snapshot(
+            Instance("a", state="failed", try_number=1, start=1, end=2, canceled=True),
+            other,
+            Instance("c", state="upstream_failed"),
+            state="failed",
+        ),
+    )
+    assert told.tasks[2].state.result == result
+    assert told.tasks[0].state.result == "CANCELED"
+
+
+def test_only_what_a_cancel_ended_is_cancelled() -> None:
+    tasks = [{"task_key": key} for key in "abc"]
+    told = report(
+        job(*tasks),
+        snapshot(
+            Instance("a", state="failed", try_number=1, start=1, end=2),
+            Instance("b", state="skipped", try_number=1, start=1, end=2),
+            Instance("c", state="failed", try_number=1, start=1, end=3, canceled=True),
+            state="failed",
+            canceled=True,
+        ),
+    )
+    assert [task.state.result for task in told.tasks] == ["FAILED", "EXCLUDED", "CANCELED"]
+    assert told.state.result == "CANCELED"
+    assert told.termination is not None
+    assert told.termination.to_json() == {
+        "code": "USER_CANCELED",
+        "type": "CLIENT_ERROR",
+        "message": "a person ended it",
+    }
+
+
+@pytest.mark.parametrize(
+    ("note", "life_cycle", "result", "code"),
+    [
+        pytest.param({"code": "CANCELED", "result": "TIMEDOUT"}, "TERMINATED", "TIMEDOUT", "CANCELED", id="time-out"),
+        pytest.param(
+            {"code": "MAX_CONCURRENT_RUNS_EXCEEDED"},
+            *("SKIPPED", "MAXIMUM_CONCURRENT_RUNS_REACHED", "MAX_CONCURRENT_RUNS_EXCEEDED"),
+            id="no place",
+        ),
+        pytest.param({}, "TERMINATED", "FAILED", "RUN_EXECUTION_ERROR", id="failed"),
+    ],
+)
+def test_the_run_s_note_says_how_it_ended(
+    tmp_path: Path, note: dict[str, str], life_cycle: str, result: str, code: str
+) -> None:
+    change_notes(tmp_path, "j", "manual__1", lambda notes: {**notes, "termination": note})
+    run = snapshot(Instance("a", state="failed", try_number=1, start=1, end=2), state="failed")
+    told = report(job({"task_key": "a"}), run, tmp_path).to_json()
+    assert (told["life_cycle_state"], told["result_state"]) == (life_cycle, result)
+    assert told["termination_details"]["code"] == code

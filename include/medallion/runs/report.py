@@ -15,6 +15,7 @@ from medallion.runs.notes import Notes, read_notes
 from medallion.runs.records import CANCELED, TIMEOUT, Records
 from medallion.runs.shape import Shape, shape_of_job
 from medallion.runs.states import (
+    GOING,
     Cause,
     LifeCycle,
     Result,
@@ -248,8 +249,12 @@ class TaskTeller:
 
     def __post_init__(self) -> None:
         """Sort the instances by task."""
+        over = self.snapshot.state in ENDED
         for instance in self.snapshot.instances:
-            self.by_id[instance.task_id].append(instance)
+            # A scheduler may have scheduled a task in the moment in which its run was ended: it never starts.
+            dropped = over and instance.state in GOING
+            found = replace(instance, state="skipped", canceled=True) if dropped else instance
+            self.by_id[instance.task_id].append(found)
         for instance in self.snapshot.history:
             self.earlier[instance.task_id, instance.map_index].append(instance)
         # What ended a run is noted for each attempt; where nothing is, a cancel is told of all that did not succeed.
