@@ -178,16 +178,12 @@ STATEMENTS = {
     "reorg": "CREATE TABLE ro (a INT); REORG TABLE ro APPLY (PURGE)",
     "cache": "CACHE SELECT * FROM range(3)",
     "keys": "CREATE TABLE k (a INT NOT NULL PRIMARY KEY, b INT DEFAULT 3); INSERT INTO k (a) VALUES (1)",
-    "undrop": "UNDROP TABLE gone",
-    "dropped": "SHOW TABLES DROPPED",
     "function": "CREATE FUNCTION main.st.f(x INT) RETURNS INT RETURN x + 1; SELECT main.st.f(1)",
     "materialized view": "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a",
-    "groups": "SELECT is_account_group_member('x'), is_member('y')",
     "variant": "SELECT try_variant_get(parse_json('{}'), '$.a', 'int')",
     "variables": "DECLARE OR REPLACE VARIABLE v INT = 5; SET VAR v = 6; SELECT v",
     "immediate": "EXECUTE IMMEDIATE 'SELECT 1'",
     "predictive": "CREATE TABLE po (a INT); ALTER TABLE po ENABLE PREDICTIVE OPTIMIZATION",
-    "fsck": "CREATE TABLE fs (a INT); FSCK REPAIR TABLE fs",
     "clone": "CREATE TABLE ori (a INT); CREATE TABLE cln SHALLOW CLONE ori; CREATE OR REPLACE TABLE dcl DEEP CLONE ori",
     "restore": "CREATE TABLE re (a INT); INSERT INTO re VALUES (1); RESTORE TABLE re TO VERSION AS OF 0",
     "replace where": "CREATE TABLE rw (a INT); INSERT INTO rw REPLACE WHERE a > 0 SELECT 1 AS a",
@@ -197,6 +193,23 @@ STATEMENTS = {
     "list": "LIST '/Volumes/main/st'",
     "streams": "SHOW CREATE TABLE copied; SHOW TBLPROPERTIES copied; DESCRIBE TABLE EXTENDED copied; SHOW COLUMNS IN copied",
 }  # fmt: skip
+
+
+def test_the_information_schema_lists_what_there_is(spark: SparkProcess) -> None:
+    spark.sql("CREATE TABLE informed (a INT COMMENT 'first', b STRING)")
+    spark.sql("CREATE VIEW seen AS SELECT a FROM informed")
+    where = "WHERE table_schema = 'st' AND tables.table_name IN ('informed', 'seen') ORDER BY 1"
+    kinds = spark.sql(f"SELECT table_name, table_type FROM main.information_schema.tables {where}")
+    assert kinds == [("informed", "MANAGED"), ("seen", "VIEW")]
+    columns = (
+        "SELECT c.column_name, c.data_type, c.comment FROM information_schema.columns c WHERE c.table_name = 'informed'"
+    )
+    assert spark.sql(columns) == [("a", "int", "first"), ("b", "string", None)]
+    assert ("main", "st") in spark.sql("SELECT * FROM system.information_schema.schemata")
+    with pytest.raises(SparkFailure, match="there are catalogs, schemata"):
+        spark.sql("SELECT * FROM information_schema.nothing")
+    with pytest.raises(SparkFailure, match="UNDROP does not work"):
+        spark.sql("UNDROP TABLE gone")
 
 
 @pytest.mark.parametrize("statements", [pytest.param(text, id=name) for name, text in STATEMENTS.items()])

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 # A look that costs microseconds decides whether a statement is Spark's own.
-OURS = re.compile(r"\bcopy\s+into\b|\bread_files\s*\(|\bcloud_files\s*\(|querywatchdog", re.IGNORECASE)
+OURS = re.compile(
+    r"\bcopy\s+into\b|\bread_files\s*\(|\bcloud_files\s*\(|querywatchdog|\binformation_schema\s*\.|\bcluster\s+by\s+auto\b"
+    r"|^\s*(list|cache\s+select|undrop)\b",
+    re.IGNORECASE,
+)
 
 _installed = False
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, UnsupportedError
 from medallion.runtime.sql_text import QUIET, tokens
 
 if TYPE_CHECKING:
@@ -80,9 +80,88 @@ def run_statement(session: SparkSession, text: str, args: Any, kwargs: dict[str,
         from medallion.runtime.spark.copy_text import parse_copy
 
         return copy_into(session, parse_copy(text, words, values))
+    if words[0].word in ALONE and [token.word for token in words[:2]] != ["CACHE", "TABLE"]:
+        made: DataFrame = ALONE[words[0].word](session, text, words, values)
+        return made
+    text = without_auto(text, words)
     with ExitStack() as views:
-        frame: DataFrame = run(session, with_views(session, text, words, values, views), args, **kwargs)
+        text = with_views(session, text, read_tokens(text), values, views)
+        frame: DataFrame = run(session, with_information(session, text, views), args, **kwargs)
     return frame
+
+
+def without_auto(text: str, words: list[Token]) -> str:
+    """CLUSTER BY AUTO chooses columns by what queries ask, which nobody watches here: none are chosen."""
+    for place, token in enumerate(words[:-2]):
+        if [item.word for item in words[place : place + 3]] == ["CLUSTER", "BY", "AUTO"]:
+            instead = "CLUSTER BY NONE" if words[0].word == "ALTER" else ""
+            print("note: CLUSTER BY AUTO is accepted; no clustering columns are chosen here")  # noqa: T201
+            return text[: token.start] + instead + text[words[place + 2].end :]
+    return text
+
+
+def with_information(session: SparkSession, text: str, views: ExitStack) -> str:
+    """The text with each table of an information schema replaced by a temporary view of its rows."""
+    from medallion.runtime.spark.information_schema import NAME, information
+
+    words = read_tokens(text)
+    parts: list[str] = []
+    copied = 0
+    for place, token in enumerate(words[:-2]):
+        if token.text.strip("`").lower() != NAME or words[place + 1].text != ".":
+            continue
+        named = place > 1 and words[place - 1].text == "."
+        catalog = words[place - 2].text.strip("`") if named else session.catalog.currentCatalog()
+        name = words[place + 2].text.strip("`")
+        view = f"_medallion_{uuid4().hex}"
+        information(session, catalog, name).createOrReplaceTempView(view)
+        views.callback(session.catalog.dropTempView, view)
+        follows = words[place + 3] if place + 3 < len(words) else None
+        alias = "" if follows is not None and (follows.word == "AS" or is_alias(follows)) else f" AS {name}"
+        parts += [text[copied : words[place - 2].start if named else token.start], view + alias]
+        copied = words[place + 2].end
+    return "".join([*parts, text[copied:]])
+
+
+def is_alias(token: Token) -> bool:
+    """Whether a word after a table's name is its other name."""
+    return token.kind == "name" or (token.kind == "word" and token.word not in AFTER_A_TABLE)
+
+
+def list_folder(session: SparkSession, _text: str, words: list[Token], values: Values) -> DataFrame:
+    """LIST 'path': the entries of a folder."""
+    from medallion.runtime.dbutils.remote import RemoteFiles
+
+    rows = [
+        (path, name, size, time)
+        for path, name, size, time in RemoteFiles(session).ls(str(values.of([words[1].text])[0]))
+    ]
+    return session.createDataFrame(rows, "path STRING, name STRING, size BIGINT, modification_time BIGINT")
+
+
+def cache_nothing(session: SparkSession, _text: str, _words: list[Token], _values: Values) -> DataFrame:
+    """CACHE SELECT fills the disk cache of a cluster's machines; there is none here."""
+    print("note: CACHE SELECT is accepted and has no effect here: files are local")  # noqa: T201
+    return session.createDataFrame([], "result STRING")
+
+
+def refuse_undrop(_session: SparkSession, _text: str, _words: list[Token], _values: Values) -> DataFrame:
+    """UNDROP needs a catalog that keeps what was dropped."""
+    raise UnsupportedError(
+        "UNDROP does not work here: a dropped table is gone", hint="RESTORE goes back in a table's history"
+    )
+
+
+ALONE: dict[str, Callable[[Any, str, list[Token], Values], Any]] = {
+    "LIST": list_folder,
+    "CACHE": cache_nothing,
+    "UNDROP": refuse_undrop,
+}
+AFTER_A_TABLE = {
+    *("WHERE", "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "ON", "USING", "GROUP", "ORDER", "HAVING", "LIMIT"),
+    *("UNION", "EXCEPT", "INTERSECT", "QUALIFY", "WINDOW", "LATERAL", "NATURAL", "ANTI", "SEMI", "OFFSET", "PIVOT"),
+    *("TABLESAMPLE", "SORT", "CLUSTER", "DISTRIBUTE", "MINUS"),
+}
 
 
 def with_views(session: SparkSession, text: str, words: list[Token], values: Values, views: ExitStack) -> str:
