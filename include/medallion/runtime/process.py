@@ -225,7 +225,7 @@ def prepare(task: Task) -> None:
             task.spark = task.link.spark
         else:
             task.spark = attach(context)
-            install(task.spark, watched=any("queryWatchdog" in name for name in context.options.get("spark_conf") or ()))
+            install(task.spark)
             watch_streams(task.spark, Path(context.output), context.options)
             watch_reads(task.spark, context.places.lake, Path(context.output))
     attached = time.time()

@@ -23,11 +23,8 @@ OURS = re.compile(
 _installed = False
 
 
-def install(spark: SparkSession, *, watched: bool = False) -> None:
-    """Teach pyspark's classes what Databricks' know. A second call does nothing.
-
-    :param watched: whether the session was made with a setting of Query Watchdog.
-    """
+def install(spark: SparkSession) -> None:
+    """Teach pyspark's classes what Databricks' know. A second call does nothing."""
     global _installed
     if _installed:
         return
@@ -35,8 +32,7 @@ def install(spark: SparkSession, *, watched: bool = False) -> None:
     streams.install_reader()
     streams.install_queries()
     install_sql(spark)
-    if watched:
-        watchdog.look(spark)
+    watchdog.look(spark)
 
 
 def install_sql(spark: SparkSession) -> None:
