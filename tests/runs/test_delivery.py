@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,9 @@ from medallion.runs.changes import Kind, RunChange
 from medallion.runs.definitions import Definitions
 from medallion.runs.delivery import Delivery
 from medallion.runs.progress import Progress, Seen, run_name
-from medallion.runs.report import Instance, Snapshot
+from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.shape import Shape
+from medallion.runs.stored import to_look
 from medallion.runs.transitions import Told
 from medallion.settings import Settings
 
@@ -56,7 +57,8 @@ def progress(tmp_path: Path) -> Progress:
 
 
 def queue(progress: Progress, run: str, *kinds: Kind, consumers: Sequence[str] = ("recorder",)) -> None:
-    now = asdict(Snapshot("job", run, "success", 1, 2, (Instance("a", state="success", try_number=1, start=1, end=2),)))
+    seen = Snapshot("job", run, "success", 1, 2, (Instance("a", state="success", try_number=1, start=1, end=2),))
+    now = to_look(seen, report(Shape("job", {"a": ()}), seen))
     bodies: list[dict[str, Any]] = [
         {"kind": str(kind), "repair": 0, "task": None, "attempt": 0, "last": False} for kind in kinds
     ]
@@ -64,7 +66,7 @@ def queue(progress: Progress, run: str, *kinds: Kind, consumers: Sequence[str] =
 
 
 def deliver(consumer: Recorder, progress: Progress, folder: Path) -> Delivery:
-    return Delivery(consumer, progress, Definitions(Settings.load(folder, environ={})), folder)
+    return Delivery(consumer, progress, Definitions(Settings.load(folder, environ={})))
 
 
 def test_changes_come_in_order_and_leave_the_queue(progress: Progress, tmp_path: Path) -> None:

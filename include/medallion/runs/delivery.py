@@ -6,12 +6,10 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.runs.changes import BatchConsumer
-from medallion.runs.following import report_of
-from medallion.runs.stored import from_body, snapshot_of
+from medallion.runs.stored import from_body, from_look
 
 if TYPE_CHECKING:
     from medallion.runs.changes import Consumer, RunChange
@@ -33,11 +31,10 @@ class Delivery:
     A change that is not taken holds back the later ones of its run, and no other run.
     """
 
-    def __init__(self, consumer: Consumer, progress: Progress, definitions: Definitions, home: Path) -> None:
+    def __init__(self, consumer: Consumer, progress: Progress, definitions: Definitions) -> None:
         self.consumer = consumer
         self.progress = progress
         self.definitions = definitions
-        self.home = home
         self.held: dict[str, tuple[float, float]] = {}
         self.wake = threading.Event()
         self.stopping = threading.Event()
@@ -128,9 +125,8 @@ class Delivery:
         for queued in batch:
             first = shared.get(queued.look)
             if first is None:
-                snapshot = snapshot_of(self.progress.snapshot(queued.look))
-                definition = self.definitions.of(snapshot.dag_id)
-                change = from_body(queued.body, definition, snapshot, report_of(definition, snapshot, self.home))
+                snapshot, report = from_look(self.progress.look(queued.look))
+                change = from_body(queued.body, self.definitions.of(snapshot.dag_id), snapshot, report)
                 shared[queued.look] = change
             else:
                 change = from_body(queued.body, first.definition, first.snapshot, first.report)

@@ -11,20 +11,21 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from medallion.runs.lookup import shape_of_run
 from medallion.runs.metadata import snapshot_of_run
 from medallion.runs.progress import Progress, Seen, run_name
 from medallion.runs.report import report
-from medallion.runs.shape import shape_of_instances
-from medallion.runs.stored import to_body
+from medallion.runs.shape import owner, shape_of_job
+from medallion.runs.stored import to_body, to_look
 from medallion.runs.transitions import ENDED, Told, changes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
 
     from medallion.runs.definitions import Definitions
@@ -147,7 +148,7 @@ class Follower:
             return 0
         snapshot = snapshot_of_run(session, dag_run, self.home)
         definition = self.definitions.of(row.dag_id)
-        told = report_of(definition, snapshot, self.home)
+        told = report_of(session, dag_run, definition, snapshot, self.home)
         if snapshot.state in ENDED and self.unsettled(name, told):
             return 0
         before = self.progress.seen(name)
@@ -158,7 +159,8 @@ class Follower:
         # One with a task that still goes on is looked at again.
         done = snapshot.state in ENDED and all(task.state.ended for task in told.tasks)
         seen = Seen(name, mark, done, after)
-        self.progress.advance(seen, asdict(snapshot), [to_body(change) for change in changes], consumers)
+        look = to_look(snapshot, told)
+        self.progress.advance(seen, look, [to_body(change) for change in changes], consumers)
         self.remember(name, mark, fingerprint, done=done)
         return len(changes) if consumers else 0
 
@@ -185,7 +187,12 @@ def mark_of(row: Any) -> str:
     return f"{row.state}/{row.clear_number}/{row.end_date.timestamp() if row.end_date else ''}"
 
 
-def report_of(definition: JobDefinition | None, snapshot: Snapshot, home: Path | None) -> RunReport:
-    """The run as the Jobs API tells it; without its definition, as far as the task instances tell."""
-    job = definition.job if definition is not None else shape_of_instances(snapshot.dag_id, snapshot.instances)
-    return report(job, snapshot, home)
+def report_of(
+    session: Session, dag_run: DagRun, definition: JobDefinition | None, snapshot: Snapshot, home: Path
+) -> RunReport:
+    """The run as the Jobs API tells it, by the job as it was for this run: its definition may have changed since."""
+    if definition is not None:
+        had = {owner(item.task_id) for item in snapshot.instances} - {None}
+        if had == set(shape_of_job(definition.job).parents):
+            return report(definition.job, snapshot, home)
+    return report(shape_of_run(session, dag_run, snapshot), snapshot, home)

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS consumers (name TEXT PRIMARY KEY, since REAL NOT NULL
 CREATE TABLE IF NOT EXISTS runs (
     name TEXT PRIMARY KEY, mark TEXT NOT NULL, done INTEGER NOT NULL, told TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS looks (look INTEGER PRIMARY KEY AUTOINCREMENT, snapshot TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS looks (look INTEGER PRIMARY KEY AUTOINCREMENT, seen TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS changes (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, look INTEGER NOT NULL, run TEXT NOT NULL, body TEXT NOT NULL
 );
@@ -114,11 +114,11 @@ class Progress:
         return float(found)
 
     def advance(
-        self, seen: Seen, snapshot: Mapping[str, Any], bodies: Sequence[Mapping[str, Any]], consumers: Collection[str]
+        self, seen: Seen, look: Mapping[str, Any], bodies: Sequence[Mapping[str, Any]], consumers: Collection[str]
     ) -> None:
         """Note a run as it is now, and queue its changes.
 
-        :param snapshot: the run, as JSON.
+        :param look: what was seen, as JSON (`runs.stored`).
         :param bodies: the changes, in order.
         :param consumers: who is to be told.
         """
@@ -127,10 +127,10 @@ class Progress:
             database.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", row)
             if not bodies or not consumers:
                 return
-            look = database.execute("INSERT INTO looks (snapshot) VALUES (?)", (json.dumps(snapshot),)).lastrowid
+            number = database.execute("INSERT INTO looks (seen) VALUES (?)", (json.dumps(look),)).lastrowid
             for body in bodies:
                 statement = "INSERT INTO changes (look, run, body) VALUES (?, ?, ?)"
-                seq = database.execute(statement, (look, seen.run, json.dumps(body))).lastrowid
+                seq = database.execute(statement, (number, seen.run, json.dumps(body))).lastrowid
                 rows = [(name, seq, seen.run) for name in consumers]
                 database.executemany("INSERT INTO queue VALUES (?, ?, ?)", rows)
 
@@ -148,10 +148,10 @@ class Progress:
             rows = self.database.execute(statement, (consumer, *without, limit)).fetchall()
         return [Queued(seq, run, look, json.loads(body)) for seq, run, look, body in rows]
 
-    def snapshot(self, look: int) -> Mapping[str, Any]:
-        """The run as a look saw it, as JSON."""
+    def look(self, look: int) -> Mapping[str, Any]:
+        """What a look saw, as JSON."""
         with self.lock:
-            (text,) = self.database.execute("SELECT snapshot FROM looks WHERE look = ?", (look,)).fetchone()
+            (text,) = self.database.execute("SELECT seen FROM looks WHERE look = ?", (look,)).fetchone()
         found: Mapping[str, Any] = json.loads(text)
         return found
 

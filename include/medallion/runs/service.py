@@ -139,7 +139,7 @@ class Service:
             for item in consumers
         }
         self.follower = Follower(settings.home, self.progress, Definitions(settings), since, alive)
-        self.deliveries = [Delivery(item, self.progress, Definitions(settings), settings.home) for item in consumers]
+        self.deliveries = [Delivery(item, self.progress, Definitions(settings)) for item in consumers]
 
     def start(self) -> None:
         """Let the consumers work, each in its thread."""

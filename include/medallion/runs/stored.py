@@ -7,16 +7,26 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from medallion.runs.changes import Kind, RunChange
-from medallion.runs.report import Instance, Snapshot, TaskReport
+from medallion.runs.report import Instance, RunReport, Snapshot, TaskReport
 from medallion.runs.states import LifeCycle, Result, State
+from medallion.runs.termination import Details
 
 if TYPE_CHECKING:
-    from medallion.runs.report import RunReport
     from medallion.spec.definition import JobDefinition
 
 
+def to_look(snapshot: Snapshot, report: RunReport) -> dict[str, Any]:
+    """What one look saw: the run in both words. The changes of the look share it."""
+    return {"snapshot": asdict(snapshot), "report": asdict(report)}
+
+
+def from_look(raw: Mapping[str, Any]) -> tuple[Snapshot, RunReport]:
+    """What `to_look` took."""
+    return snapshot_of(raw["snapshot"]), report_of(raw["report"])
+
+
 def to_body(change: RunChange) -> dict[str, Any]:
-    """A change without its definition and its report, which are made again from the snapshot."""
+    """A change without what its look saw, and without the definition, which is read anew."""
     return {
         "kind": str(change.kind),
         "repair": change.repair,
@@ -34,12 +44,26 @@ def snapshot_of(raw: Mapping[str, Any]) -> Snapshot:
 
 def task_of(raw: Mapping[str, Any]) -> TaskReport:
     """A task's report from its JSON."""
-    found = raw["state"]
-    state = State(LifeCycle(found["life_cycle"]), Result(found["result"]) if found["result"] else None)
     iterations = raw["iterations"]
     inner = tuple(task_of(item) for item in iterations) if iterations is not None else None
     history = tuple(task_of(item) for item in raw.get("history", ()))
-    return TaskReport(**{**raw, "state": state, "iterations": inner, "history": history})
+    return TaskReport(**{**raw, "state": state_of(raw["state"]), "iterations": inner, "history": history})
+
+
+def state_of(raw: Mapping[str, Any]) -> State:
+    """A state from its JSON."""
+    return State(LifeCycle(raw["life_cycle"]), Result(raw["result"]) if raw["result"] else None)
+
+
+def report_of(raw: Mapping[str, Any]) -> RunReport:
+    """A run's report from its JSON."""
+    known = {
+        "state": state_of(raw["state"]),
+        "tasks": tuple(task_of(item) for item in raw["tasks"]),
+        "termination": Details(**raw["termination"]) if raw["termination"] else None,
+        "repair_history": tuple(raw["repair_history"]),
+    }
+    return RunReport(**{**raw, **known})
 
 
 def from_body(

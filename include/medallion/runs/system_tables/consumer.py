@@ -157,7 +157,8 @@ class SystemTables:
         snapshot = snapshot_of_run(session, dag_run, self.settings.home)
         definition = self.definitions.of(dag_run.dag_id)
         facts = facts_of(session, self.settings.home, dag_run.dag_id, dag_run.run_id)
-        return Whole(definition, snapshot, report_of(definition, snapshot, self.settings.home), facts)
+        told = report_of(session, dag_run, definition, snapshot, self.settings.home)
+        return Whole(definition, snapshot, told, facts)
 
 
 ORDER = ("job_task_writes", "job_task_run_timeline", "audit", "job_run_timeline")

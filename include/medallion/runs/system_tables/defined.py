@@ -74,16 +74,21 @@ class Defined:
         gone = frozenset(self.gone(by_id)) if whole else frozenset()
         if not gone and all(self.seen.get(key) == text for key, text in prints.items()):
             return
+        with self.store.alone():
+            self.write(by_id, gone)
+        self.remember({**self.files, **{key: str(item.file) for key, (_, item) in by_id.items()}}, gone)
+        self.seen.update(prints)
+
+    def write(self, by_id: Mapping[str, tuple[str, JobDefinition]], gone: frozenset[str]) -> None:
+        """Add the rows of what changed. Under the tables' lock: two that see one change write it once."""
         user, at = self.settings.user, moment(time.time())
         latest = newest(self.store.rows("jobs"), lambda row: str(row["job_id"]))
         jobs = {key: job_row(dag_id, item, user) for key, (dag_id, item) in by_id.items()}
         rows = changed(latest, jobs, at, gone=gone)
         files = {key: str(item.file) for key, (_, item) in by_id.items()}
-        self.store.add("audit", self.events(rows, latest, files, at))
-        self.store.add("jobs", rows)
-        self.store.add("job_tasks", self.changed_tasks(by_id, gone, at))
-        self.remember({**self.files, **files}, gone)
-        self.seen.update(prints)
+        self.store.add_alone("audit", self.events(rows, latest, files, at))
+        self.store.add_alone("job_tasks", self.changed_tasks(by_id, gone, at))
+        self.store.add_alone("jobs", rows)
 
     def gone(self, by_id: Mapping[str, object]) -> list[str]:
         """Known jobs that no file defines any more."""

@@ -127,6 +127,8 @@ class Store:
 
     def add_alone(self, name: str, rows: Sequence[Row]) -> int:
         """`add`, by one who holds the lock."""
+        if not rows:
+            return 0
         import pyarrow as pa
         from deltalake import write_deltalake
 
