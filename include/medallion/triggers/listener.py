@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RUNS_BACK = 50
+"""Earlier runs that are looked at for the last event that one stood for."""
+
 LAST_EVENT = "start_event"
 """Key of the conf of a run that a watcher started: id of the latest of Airflow's events that it stands for."""
 
@@ -123,16 +126,19 @@ def events_since(session: Session, dag_run: DagRun) -> tuple[int, list[Any]]:
 
     from medallion.triggers.assets import start_uri
 
-    own = [event.id for event in dag_run.consumed_asset_events]
+    own = {event.id: event.extra for event in dag_run.consumed_asset_events}
     earlier = select(Run.conf).where(
         Run.dag_id == dag_run.dag_id, Run.id < dag_run.id, Run.run_type == "asset_triggered"
     )
-    before = next((conf[LAST_EVENT] for conf in session.scalars(earlier.order_by(Run.id.desc())) if told(conf)), None)
+    confs = session.scalars(earlier.order_by(Run.id.desc()).limit(RUNS_BACK))
+    before = next((conf[LAST_EVENT] for conf in confs if told(conf)), None)
     first = before + 1 if before is not None else min(own, default=0)
     query = select(AssetEvent.id, AssetEvent.extra).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
     query = query.where(AssetModel.uri == start_uri(dag_run.dag_id), AssetEvent.id >= first).order_by(AssetEvent.id)
-    rows = session.execute(query).all()
-    return max((number for number, _ in rows), default=0), [extra for _, extra in rows]
+    if dag_run.queued_at is not None:
+        query = query.where(AssetEvent.timestamp <= dag_run.queued_at)  # a later one has a run of its own
+    rows = {number: extra for number, extra in session.execute(query)} or own
+    return max(rows, default=0), list(rows.values())
 
 
 def show_commits(session: Session, dag_run: DagRun, tables: Mapping[str, Any]) -> None:
