@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from medallion.factory.attempt import lease_holder
+from medallion.factory.retry import AttemptFailed
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -41,6 +42,10 @@ class StartCluster(BaseOperator):
         holder = lease_holder(instance.dag_id, instance.run_id, self.job_cluster_key)
         connection = DriverPool(settings).acquire(driver_for_cluster(settings, self.cluster), holder)
         self.log.info("Job cluster %s: driver %s", self.job_cluster_key, connection.parent.name)
+
+    def on_kill(self) -> None:
+        """Airflow ends this task: stop waiting for the driver, so that no lease is taken for a run that is over."""
+        raise AttemptFailed("the start of the job cluster was ended from outside")
 
 
 class StopCluster(BaseOperator):
