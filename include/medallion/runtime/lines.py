@@ -22,12 +22,22 @@ class Lines:
         if len(self._rest) > LONGEST_LINE:
             whole, self._rest = [*whole, self._rest], b""
         for line in whole:
-            self._emit(line.decode("utf-8", "replace"))
+            self._emit(overwritten(line.decode("utf-8", "replace")))
 
     def close(self) -> None:
         """Give out what has no newline yet."""
         if self._rest:
             self.feed(b"\n")
+
+
+def overwritten(line: str) -> str:
+    """What a terminal shows of a line in the end: after a carriage return text is written over, as progress bars do."""
+    if "\r" not in line:
+        return line
+    shown = ""
+    for part in line.split("\r"):
+        shown = part + shown[len(part) :]
+    return shown
 
 
 def take(descriptor: int, lines: Lines, *, once: bool = False) -> bool:
