@@ -13,6 +13,7 @@ from medallion.runs.records import attempt_folder, run_folder
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
+    from medallion.errors import MedallionError
     from medallion.runtime.protocol import RunIds, TaskResult
     from medallion.settings import Settings
 
@@ -81,6 +82,13 @@ class Attempt:
         folder = self.folder(settings)
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / RESULT_FILE, result.to_json())
+
+    def keep_error(self, settings: Settings, error: MedallionError) -> None:
+        """Write the record of an attempt that failed before or beside its process; one that is there stays."""
+        from medallion.runtime.protocol import RESULT_FILE, Failure, TaskResult
+
+        if not (self.folder(settings) / RESULT_FILE).exists():
+            self.keep(settings, TaskResult(success=False, failure=Failure(type(error).__name__, str(error))))
 
     def holder(self, name: str) -> str:
         """Name of a lease that this run holds for a job cluster or for this task alone."""

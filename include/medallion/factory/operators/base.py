@@ -98,6 +98,7 @@ class LakeflowOperator(BaseOperator):
             return self.work(context, attempt, Settings.load())
         except MedallionError as error:
             show(f"{type(error).__name__}: {error}")
+            attempt.keep_error(Settings.load(), error)
             raise AttemptFailed(str(error)) from None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
