@@ -137,7 +137,7 @@ def events_since(session: Session, dag_run: DagRun) -> tuple[int, list[Any]]:
     query = query.where(AssetModel.uri == start_uri(dag_run.dag_id), AssetEvent.id >= first).order_by(AssetEvent.id)
     if dag_run.queued_at is not None:
         query = query.where(AssetEvent.timestamp <= dag_run.queued_at)  # a later one has a run of its own
-    rows = dict(session.execute(query).tuples().all()) or own
+    rows = dict(iter(session.execute(query))) or own
     return max(rows, default=0), list(rows.values())
 
 
