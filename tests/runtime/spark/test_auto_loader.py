@@ -190,3 +190,16 @@ def test_files_from_before_the_first_start_may_be_left_out(folder: Folder) -> No
     folder.put("new.json", [{"id": 2}])
     folder.load("json", cloudFiles__includeExistingFiles=False)
     assert folder.rows("id") == [("2",)]
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_files_are_taken_once(folder: Folder) -> None:
+    for number in range(100_000):
+        day = folder.local / "in" / f"day={number % 10}"
+        if number < 10:
+            day.mkdir()
+        (day / f"{number}.json").write_text(f'{{"id": {number}}}\n')
+    options = {"cloudFiles__inferColumnTypes": True, "cloudFiles__maxFilesPerTrigger": 25_000}
+    assert folder.load("json", **options) == 4
+    assert folder.load("json", **options) == 0
+    assert folder.rows("count(*), count(DISTINCT id), count(DISTINCT day)") == [(100_000, 100_000, 10)]

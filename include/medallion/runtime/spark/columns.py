@@ -188,7 +188,15 @@ def no_unknown(plan: Plan) -> Column:
         F.lit(f"], which can be fixed by an automatic retry: {RETRY[plan.mode]}. File: "),
         F.col("_metadata.file_path"),
     )
-    return F.when(F.size(new) > 0, F.raise_error(text).cast("boolean")).otherwise(True)  # noqa: FBT003
+    failing = F.when(F.size(new) > 0, F.raise_error(text).cast("boolean")).otherwise(True)  # noqa: FBT003
+    return F.when(nothing_odd(), True).otherwise(failing)  # noqa: FBT003
+
+
+def nothing_odd() -> Column:
+    """Whether the reader found nothing to tell of a record. Nearly all are so: they must cost next to nothing."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    return F.col(UNKNOWN).isNull() & F.col(RAW).isNull()
 
 
 def unknown(plan: Plan) -> Column:
@@ -209,7 +217,8 @@ def rescue(plan: Plan) -> Column:
     broken = F.when(malformed(plan), F.to_json(F.struct(F.col(RAW).alias(CORRUPT))))
     kept = joined(unknown(plan), mismatched(plan), broken)
     path = F.to_json(F.struct(F.col("_metadata.file_path").alias("_file_path")))
-    return F.when(kept.isNotNull(), joined(kept, path))
+    rest = F.when(kept.isNotNull(), joined(kept, path))
+    return rest if plan.options.format == "csv" else F.when(~nothing_odd(), rest)
 
 
 def mismatched(plan: Plan) -> Column | None:

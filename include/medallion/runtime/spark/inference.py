@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SAMPLE_BYTES = "spark.databricks.cloudFiles.schemaInference.sampleSize.numBytes"
 SAMPLE_FILES = "spark.databricks.cloudFiles.schemaInference.sampleSize.numFiles"
-DEFAULT_BYTES, DEFAULT_FILES = "16mb", "1000"
+DEFAULT_BYTES, DEFAULT_FILES = "8mb", "1000"
 LINES_OF_A_LARGE_FILE = 20_000
 CORRUPT = "_corrupt_record"
 PARTITION = re.compile(r"/([^/=]+)=([^/]*)(?=/)")
