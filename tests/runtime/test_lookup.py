@@ -67,3 +67,23 @@ def test_a_workspace_path_that_no_setting_maps_says_which_setting_would(places: 
     with pytest.raises(SpecError) as error:
         find_notebook("/Workspace/Shared/etl/load", places)
     assert '[workspace] "/Workspace/Shared/etl" =' in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("..", ".", "/", "", "../../..", "../" * 60, "a\x00b", "x" * 5000, "y/" * 3000, "loop", "loop/x", "~", " "),
+        *("/Workspace/x/../../../etc/passwd", "/Workspace/x/../../..", "/Workspace/..", "dbfs:/../x", "\ud800"),
+    ],
+)
+def test_a_strange_path_is_told_and_leads_nowhere(tmp_path: Path, path: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    places = Places(lake="", volumes="", dbfs="", workspace={"/Workspace/x": str(tmp_path)})
+    with pytest.raises(SpecError, match=r"not found|leads out of /Workspace"):
+        find_notebook(path, places, caller=tmp_path / "nb.py")
+
+
+def test_dots_within_the_workspace_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "nb.py").write_text("# Databricks notebook source\n")
+    places = Places(lake="", volumes="", dbfs="", workspace={"/Workspace/x": str(tmp_path)})
+    assert find_notebook("/Workspace/x/deep/../nb", places) == (tmp_path / "nb.py").resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def find_notebook(path: str, places: Places, *, caller: Path | None = None) -> P
     """
     bases = list(local_paths(path.strip(), places.workspace, caller))
     tried = [candidate for base in bases for candidate in candidates(base)]
-    files = [candidate for candidate in tried if candidate.is_file()]
+    files = [candidate for candidate in tried if is_file(candidate)]
     for file in files:
         if is_notebook(file):
             return file.resolve()
@@ -39,6 +40,12 @@ def local_paths(path: str, workspace: Mapping[str, str], caller: Path | None) ->
     if not path.startswith("/"):
         yield (caller.parent if caller else Path.cwd()) / path
         return
+    # `..` stays within the workspace, as there: it must not lead from a mapped folder to the rest of this machine.
+    normal = posixpath.normpath(path).replace("//", "/", 1)
+    if within_workspace(path) and not within_workspace(normal):
+        message = f"the notebook path {path!r} leads out of {WORKSPACE}"
+        raise SpecError([Problem(Severity.ERROR, message, hint="take the '..' out of it")])
+    path = normal
     plain = path.removeprefix(WORKSPACE) or "/"
     by_length = sorted(workspace.items(), key=lambda item: len(item[0].removeprefix(WORKSPACE)), reverse=True)
     for prefix, folder in by_length:
@@ -46,6 +53,27 @@ def local_paths(path: str, workspace: Mapping[str, str], caller: Path | None) ->
         if plain == prefix or plain.startswith(f"{prefix}/"):
             yield Path(folder) / plain[len(prefix) :].lstrip("/")
     yield Path(path)
+
+
+def within_workspace(path: str) -> bool:
+    """Whether an absolute path is one of the workspace by its first folder."""
+    return path == WORKSPACE or path.startswith(f"{WORKSPACE}/")
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that no folder can have is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def candidates(base: Path) -> Iterator[Path]:
@@ -60,7 +88,7 @@ def not_found(path: str, bases: list[Path], tried: list[Path]) -> Problem:
     stems = {
         file.stem if "." not in bases[0].name else file.name
         for base in bases
-        if base.parent.is_dir()
+        if is_folder(base.parent)
         for file in base.parent.iterdir()
         if file.suffix in SUFFIXES
     }
@@ -71,7 +99,7 @@ def not_found(path: str, bases: list[Path], tried: list[Path]) -> Problem:
         )
     looked = ", ".join(dict.fromkeys(str(base) for base in bases))
     extensions = ", ".join(SUFFIXES[:-1])
-    folder = "" if any(base.parent.is_dir() for base in bases) else "; the folder does not exist"
+    folder = "" if any(is_folder(base.parent) for base in bases) else "; the folder does not exist"
     return Problem(
         Severity.ERROR,
         f"notebook {path!r} not found: looked for {looked}, as it stands and with {extensions}{folder}",
