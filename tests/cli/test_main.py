@@ -17,17 +17,23 @@ CONDITION = {"op": "EQUAL_TO", "left": "1", "right": "1"}
 GOOD = {"name": "nightly", "tasks": [{"task_key": "a", "condition_task": CONDITION}]}
 COMMANDS = [
     "",
+    "backfill",
+    "cancel",
     "check",
     "doctor",
     "down",
+    "jobs-service",
     "list",
     "notifications",
+    "repair",
     "resolve",
     "run",
+    "run-now",
     "settings",
     "setup",
     "sql",
     "status",
+    "triggers",
     "up",
 ]
 BAD = """{
