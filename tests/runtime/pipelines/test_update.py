@@ -220,41 +220,13 @@ def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None
     assert any(row["level"] == "ERROR" and row["origin"]["flow_name"] == "plant.broken.small" for row in log)
 
 
-CDC = """
-from pyspark import pipelines as dp
-
-@dp.temporary_view
-def changes():
-    return spark.readStream.schema("id INT, name STRING, at INT, gone BOOLEAN").json(spark.conf.get("cdc.source"))
-
-dp.create_streaming_table("people")
-dp.apply_changes(
-    target="people", source="changes", keys=["id"], sequence_by="at", apply_as_deletes="gone",
-    except_column_list=["gone", "at"], stored_as_scd_type=1,
-)
-"""
-
-
-def test_auto_cdc_keeps_the_latest_state(plant: Plant, tmp_path: Path) -> None:
-    lines = [
-        '{"id": 1, "name": "old", "at": 1, "gone": false}',
-        '{"id": 1, "name": "new", "at": 2, "gone": false}',
-        '{"id": 2, "name": "there", "at": 1, "gone": false}',
-        '{"id": 2, "name": "there", "at": 3, "gone": true}',
-    ]
-    (tmp_path / "one.json").write_text("\n".join(lines))
-    ran = plant.update("cdc", {"cdc.py": CDC}, configuration={"cdc.source": str(tmp_path)})
-    assert ran.result.success, ran.text
-    assert [(row["id"], row["name"]) for row in plant.rows("cdc.people")] == [(1, "new")]
-
-
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         pytest.param(
             "import dlt\ndlt.create_streaming_table('t')\n"
             "dlt.apply_changes(target='t', source='s', keys=['id'], sequence_by='at', stored_as_scd_type=2)",
-            ["stored_as_scd_type=2", "type 1 only"],
+            ["apply_changes is not available here", "foreachBatch and MERGE"],
             id="history of changes",
         ),
         pytest.param("import dlt\n@dlt.table(path='/x')\ndef t():\n    pass", ["option path"], id="path"),

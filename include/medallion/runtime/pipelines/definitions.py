@@ -24,11 +24,7 @@ TABLE = frozenset(
 )
 VIEW = frozenset({"name", "comment", "spark_conf"})
 FLOW = frozenset({"name", "target", "spark_conf"})
-CDC = frozenset(
-    {"name", "target", "source", "keys", "sequence_by", "apply_as_deletes", "column_list", "except_column_list"}
-    | {"stored_as_scd_type"}
-)
-NO_EFFECT = frozenset({"cluster_by_auto", "private", "temporary", "comment", "once", "ignore_null_updates"})
+NO_EFFECT = frozenset({"cluster_by_auto", "private", "temporary", "comment", "once"})
 """Options that are taken while they are off, and `comment` of a flow, which says nothing to a run."""
 LAYOUT_ONLY = frozenset({"cluster_by_auto", "private", "temporary"})
 """Options that change where or how a table lies, not what it holds."""
@@ -37,13 +33,13 @@ REASONS: Mapping[str, str] = {
     "path": "a table lies in the lake, where its name says",
     "once": "open Spark's append flows are streams; use a materialized view",
     "row_filter": "row filters need Unity Catalog",
-    "stored_as_scd_type": "open Spark stores changes as type 1 only; keep the history by an append flow",
-    "ignore_null_updates": "open Spark takes nulls of a change as values",
-    "track_history_column_list": "it belongs to type 2, and open Spark stores changes as type 1 only",
-    "track_history_except_column_list": "it belongs to type 2, and open Spark stores changes as type 1 only",
-    "apply_as_truncates": "open Spark's auto CDC has no truncate",
 }
+NO_MERGE = (
+    "Spark's own, for type 1, finds no MERGE in Delta's tables; write a notebook task with foreachBatch and MERGE"
+)
 MISSING: Mapping[str, str] = {
+    "create_auto_cdc_flow": NO_MERGE,
+    "apply_changes": NO_MERGE,
     "create_auto_cdc_from_snapshot_flow": "open Spark takes changes, not snapshots",
     "apply_changes_from_snapshot": "open Spark takes changes, not snapshots",
     "foreach_batch_sink": "open Spark's pipelines write to tables and sinks; use create_sink, or a notebook task",
@@ -66,11 +62,6 @@ def options_of(word: str, given: Mapping[str, Any], known: frozenset[str]) -> di
             continue
         near = did_you_mean(name, sorted(known))
         raise UnsupportedError(f"{word}: the option {name} is not available here", hint=REASONS.get(name) or near)
-    if str(given.get("stored_as_scd_type") or 1) != "1":
-        raise UnsupportedError(
-            f"{word}: stored_as_scd_type={given['stored_as_scd_type']} is not available here",
-            hint=REASONS["stored_as_scd_type"],
-        )
     return {name: value for name, value in given.items() if name in known}
 
 
@@ -121,19 +112,6 @@ def streaming_table(book: Book) -> Callable[..., None]:
     return create_streaming_table
 
 
-def auto_cdc_flow(word: str) -> Callable[..., None]:
-    """`create_auto_cdc_flow`, and its older name `apply_changes`."""
-
-    def flow(*arguments: Any, **given: Any) -> None:
-        from pyspark.pipelines import api
-
-        names = ("target", "source", "keys", "sequence_by")
-        api.create_auto_cdc_flow(**options_of(word, {**dict(zip(names, arguments, strict=False)), **given}, CDC))
-
-    flow.__name__ = word
-    return flow
-
-
 def missing(word: str, reason: str) -> Callable[..., Any]:
     """A function that says that open Spark has no such thing."""
 
@@ -160,8 +138,6 @@ def names(spark: Any, book: Book) -> dict[str, Any]:
         "create_streaming_live_table": streaming,
         "create_target_table": streaming,
         "create_sink": api.create_sink,
-        "create_auto_cdc_flow": auto_cdc_flow("create_auto_cdc_flow"),
-        "apply_changes": auto_cdc_flow("apply_changes"),
         "read": lambda name: spark.read.table(without_live(name)),
         "read_stream": lambda name: spark.readStream.table(without_live(name)),
         "expect": single(WARN, "expect"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.errors import MedallionError
+from medallion.errors import MedallionError, UnsupportedError
 from medallion.runtime.pipelines import expectations
 from medallion.runtime.pipelines.expectations import Expectation
 
@@ -93,15 +93,8 @@ class Recorder:
         self._inner.register_flow(replace(flow, func=lambda: frame))
 
     def register_auto_cdc_flow(self, flow: Any) -> None:
-        """A flow of changes; Spark merges them itself."""
-        self.flush(flow.target)
-        if self._book.rules.get(self._book.full(flow.target)):
-            raise MedallionError(
-                f"expectations of {flow.target}: Spark merges the changes of an auto CDC flow itself",
-                hint="put the expectations on the flow's source, a temporary view or table",
-            )
-        self._book.flows[self._book.full(flow.name)] = self._book.full(flow.target)
-        self._inner.register_auto_cdc_flow(flow)
+        """A flow of changes; `definitions` refuses it before, under its own name."""
+        raise UnsupportedError(f"the flow {flow.name} of changes is not available here")
 
     def register_sql(self, sql_text: str, file_path: Path) -> None:
         """A statement that Spark reads itself."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
 RETRIES = "spark.sql.pipelines.maxFlowRetryAttempts"
+CAUSES = "spark.sql.connect.serverStacktrace.enabled"
+"""Brings the causes of an error, among them the row that broke an expectation; they are not shown."""
 VIOLATED = re.compile(rf"{VIOLATION}: [^\n]*")
 
 
@@ -52,7 +54,7 @@ def run_pipeline(task: Task) -> TaskResult:
         link.observe(update.id)
         carry_out(task, link, update, book)
     except BaseException as error:  # noqa: BLE001  user code may raise anything
-        failure = failure_of(error, link)
+        failure = failure_of(error, link, update)
     update.end = time.time()
     update.state = "FAILED" if failure else "COMPLETED"
     close(task, link, update, book, failure)
@@ -92,7 +94,7 @@ def configure(spark: Any, pipeline: Pipeline) -> None:
 
     :raises MedallionError: a setting cannot be changed in a running driver; named.
     """
-    for key, value in {RETRIES: "0" if pipeline.development else "2", **pipeline.configuration}.items():
+    for key, value in {CAUSES: "true", RETRIES: "0" if pipeline.development else "2", **pipeline.configuration}.items():
         try:
             spark.conf.set(key, value)
         except Exception as error:  # noqa: BLE001  Spark refuses in several ways
@@ -174,11 +176,12 @@ def rows_written(task: Task, since: float) -> dict[str, int]:
     return rows
 
 
-def failure_of(error: BaseException, link: Link) -> Failure:
+def failure_of(error: BaseException, link: Link, update: Update) -> Failure:
     """Why the update failed: a broken expectation in one line, else the user's own traceback or Spark's words."""
     line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, "")
     failure = describe(error, cell=None, line=line, is_lost=lambda _: not link.connection.alive())
-    if found := VIOLATED.search(str(error)):
+    told = "\n".join([str(error), *(event.error or event.message for event in update.events if event.level == "ERROR")])
+    if found := VIOLATED.search(told):
         return replace(failure, kind="ExpectationViolation", message=found[0], trace=f"{found[0]}\n")
     if isinstance(error, MedallionError):
         return replace(failure, trace=f"{type(error).__name__}: {error}\n")

@@ -19,9 +19,11 @@ import org.apache.spark.sql.classic.SparkSession;
 
 /** Runs the main class of a task's JAR in the driver that it shares with other tasks. */
 public final class JarMain {
-  private static final Map<String, Thread> RUNNING = new ConcurrentHashMap<>();
+  private static final Map<String, Running> RUNNING = new ConcurrentHashMap<>();
 
   private JarMain() {}
+
+  private record Running(Thread thread, SparkSession session) {}
 
   /**
    * Runs {@code main(String[])} in the calling thread, which carries the task's session, job tag and pool.
@@ -35,7 +37,7 @@ public final class JarMain {
     TaskOutput.install();
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
-    RUNNING.put(tag, thread);
+    RUNNING.put(tag, new Running(thread, session));
     try (PrintStream stream = new PrintStream(new FileOutputStream(output), true, StandardCharsets.UTF_8);
         UserClasses classes = new UserClasses(addresses(jars), before)) {
       for (String jar : jars) {
@@ -54,11 +56,12 @@ public final class JarMain {
     }
   }
 
-  /** Interrupts the main method of a task that was cancelled; its Spark jobs are cancelled by their tag. */
+  /** Interrupts the main method of a task that was cancelled, and the jobs of its session. */
   public static void cancel(String tag) {
-    Thread thread = RUNNING.get(tag);
-    if (thread != null) {
-      thread.interrupt();
+    Running running = RUNNING.get(tag);
+    if (running != null) {
+      running.thread.interrupt();
+      running.session.interruptAll();
     }
   }
 
