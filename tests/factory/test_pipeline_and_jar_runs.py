@@ -80,7 +80,7 @@ def ran(lab: Lab) -> Ran:
         ),
         task("submit", "update", spark_submit_task={"parameters": [*submit, "{{job.run_id}}", "0"]}),
         task("submit_status", "update", spark_submit_task={"parameters": ["submitted.py", "again", "3"]}),
-        task("no_pipeline", pipeline_task={"pipeline_id": "${resources.pipelines.shpo.id}"}),
+        task("no_pipeline", pipeline_task={"pipeline_id": "shpo"}),
         task("bad_submit", spark_submit_task={"parameters": ["--classs", "X", "x.jar"]}),
         task("no_jar", spark_jar_task={"main_class_name": "Report"}),
     ]
