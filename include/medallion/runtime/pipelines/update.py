@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError
 from medallion.runtime.failures import describe, user_line
-from medallion.runtime.pipelines import events
+from medallion.runtime.pipelines import events, keeping
 from medallion.runtime.pipelines.definitions import offer
 from medallion.runtime.pipelines.events import Event, Update
 from medallion.runtime.pipelines.expectations import VIOLATION
@@ -86,7 +86,14 @@ def carry_out(task: Task, link: Link, update: Update, book: Book) -> None:
     root = Path(task.context.root)
     define(sources(pipeline.libraries, task.context.places, root), recorder, book, spark, task.injected)
     task.output.log(f"Pipeline {pipeline.name}: {len(book.kinds)} datasets in {pipeline.catalog}.{pipeline.schema}\n")
-    run_graph(task, spark, graph, update, book)
+    lake = Path(task.context.places.lake)
+    before = keeping.versions(book, lake)
+    try:
+        run_graph(task, spark, graph, update, book)
+    except BaseException:
+        for name in keeping.put_back(update, before, lake):
+            task.output.log(f"{name}: not updated, it keeps what it had\n")
+        raise
 
 
 def configure(spark: Any, pipeline: Pipeline) -> None:

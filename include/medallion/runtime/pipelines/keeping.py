@@ -1,0 +1,37 @@
+"""Old versions of materialized views, put back when their update failed. Runs in the task process.
+
+Spark's engine empties a materialized view before it computes it anew, so a flow that fails would leave it empty. On
+Databricks the table keeps what it had.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medallion.runtime.pipelines.events import Update
+    from medallion.runtime.pipelines.registry import Book
+
+
+def versions(book: Book, lake: Path) -> dict[str, int]:
+    """The versions of the materialized views that exist, by full name."""
+    from deltalake import DeltaTable
+
+    places = {name: lake.joinpath(*name.split(".")) for name, kind in book.kinds.items() if kind == "MATERIALIZED_VIEW"}
+    return {name: DeltaTable(str(place)).version() for name, place in places.items() if (place / "_delta_log").is_dir()}
+
+
+def put_back(update: Update, before: dict[str, int], lake: Path) -> list[str]:
+    """Restore the views whose flow did not complete and that changed; their names."""
+    from deltalake import DeltaTable
+
+    progress = [(event.dataset, event.details.get("flow_progress") or {}) for event in update.events]
+    done = {dataset for dataset, told in progress if told.get("status") == "COMPLETED"}
+    restored = []
+    for name, version in before.items():
+        table = DeltaTable(str(lake.joinpath(*name.split("."))))
+        if name not in done and table.version() > version:
+            table.restore(version)
+            restored.append(name)
+    return restored
