@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from compute.catalog_spark import Lake, SparkProcess, open_lake
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 ROWS, GATED = 3000, 1000
 PATIENCE = 180.0

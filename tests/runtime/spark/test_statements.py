@@ -135,6 +135,7 @@ def test_read_files_and_cloud_files_are_streams_too(spark: SparkProcess, landing
     assert spark.call(run) == [1, 1]
 
 
+@pytest.mark.slow
 def test_a_query_that_multiplies_its_rows_is_cancelled_by_name_of_the_setting(spark: SparkProcess) -> None:
     def run(session: Any) -> str:
         prefix = "spark.databricks.queryWatchdog."
@@ -195,6 +196,7 @@ STATEMENTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_information_schema_lists_what_there_is(spark: SparkProcess) -> None:
     spark.sql("CREATE TABLE informed (a INT COMMENT 'first', b STRING)")
     spark.sql("CREATE VIEW seen AS SELECT a FROM informed")
@@ -212,6 +214,7 @@ def test_the_information_schema_lists_what_there_is(spark: SparkProcess) -> None
         spark.sql("UNDROP TABLE gone")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statements", [pytest.param(text, id=name) for name, text in STATEMENTS.items()])
 def test_statements_of_databricks_on_tables(spark: SparkProcess, statements: str) -> None:
     for statement in statements.split("; "):
