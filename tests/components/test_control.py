@@ -16,6 +16,7 @@ from components.test_starts import Served, ask, script, wait_until
 from medallion.components.api_client import ApiClient, quoted
 from medallion.components.ports import free_port
 from medallion.components.sweep import end_everything
+from medallion.errors import MedallionError
 from medallion.runs import ids
 from medallion.runs.notes import read_notes
 
@@ -206,6 +207,14 @@ def test_the_command_repairs_a_run_with_new_parameters(served: Served) -> None:
     assert [part["result_state"] for part in told["repair_history"]] == ["FAILED", "SUCCESS"]
     assert told["repair_history"][1]["parameters"] == {"how": "good"}
     assert told["repair_history"][1]["tasks"] == ["count", "work"]
+    latest = told["repair_history"][1]["id"]
+    with pytest.raises(MedallionError, match=f"latest_repair_id is needed, and it is {latest}"):
+        served.client.own(
+            "POST", f"/jobs/mended/runs/{quoted(told['airflow_run_id'])}/repair", {"rerun_tasks": ["count"]}
+        )
+    again = served.medallion("repair", run, "--tasks", "count", "--json")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [part["tasks"] for part in json.loads(again.stdout)["repair_history"][1:]] == [["count", "work"], ["count"]]
 
 
 def test_airflow_s_own_clear_is_recorded_as_a_repair(served: Served) -> None:

@@ -114,7 +114,7 @@ def test_named_tasks_run_again_and_their_successful_dependents_only_when_asked(l
         lab.repair(third, job, tasks=("a",), latest_repair_id=1)
 
 
-def test_a_repair_takes_the_job_as_it_is_now_and_parameters_for_itself_alone(lab: Lab) -> None:
+def test_trap_18_a_repair_takes_the_job_as_it_is_now_and_parameters_for_itself_alone(lab: Lab) -> None:
     parameters = [{"name": "x", "default": "1"}, {"name": "y", "default": "1"}]
 
     def job(words: tuple[str, ...]) -> dict[str, Any]:
@@ -130,6 +130,7 @@ def test_a_repair_takes_the_job_as_it_is_now_and_parameters_for_itself_alone(lab
     assert "said|given|new" in second.log("t", attempt=2)
     third = lab.repair(second, "as it is now", tasks=("t",))
     assert "said|given|1" in third.log("t", attempt=3)
+    assert first.report.run_id == second.report.run_id == third.report.run_id
     assert [item["parameters"] for item in third.report.repair_history] == [{"x": "given"}, {"y": "new"}, {}]
 
 

@@ -147,7 +147,7 @@ def test_a_notebook_on_a_warehouse_runs_its_sql_cells_only(ran: Ran) -> None:
 
 
 @pytest.mark.parametrize("key", ALERTS)
-def test_an_alert_succeeds_whatever_its_state(ran: Ran, key: str) -> None:
+def test_trap_27_an_alert_succeeds_whatever_its_state(ran: Ran, key: str) -> None:
     assert ran.states[key] == "SUCCESS", ran.log(key)
     assert f": {ALERTS[key][1]}: " in ran.log(key)
     assert '"outcome": "true"' in next(ran.folder(f"{key}_is").glob("*/result.json")).read_text()

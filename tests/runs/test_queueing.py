@@ -80,7 +80,7 @@ def test_without_a_queue_the_first_run_is_left_to_the_scheduler_and_the_others_a
     assert keep().skipped == []
 
 
-def test_with_a_queue_runs_wait_up_to_48_hours(desk: Desk, keep: Callable[..., Any]) -> None:
+def test_trap_12_with_a_queue_runs_wait_up_to_48_hours(desk: Desk, keep: Callable[..., Any]) -> None:
     dag_id = desk.put("patient")
     first, second = by_airflow(desk, dag_id), by_airflow(desk, dag_id)
     desk.start_waiting()

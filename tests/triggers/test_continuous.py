@@ -112,7 +112,7 @@ def test_a_paused_job_starts_nothing_and_a_resumed_one_at_once(desk: Desk) -> No
     assert desk.model(dag_id).next_dagrun_create_after is None
 
 
-def test_run_now_takes_the_place_of_the_active_run(desk: Desk) -> None:
+def test_trap_19_run_now_takes_the_place_of_the_active_run(desk: Desk) -> None:
     from medallion.runs.start import StartRequest, start
 
     dag_id = desk.put("replaced", continuous={}, parameters=[{"name": "x", "default": "1"}])

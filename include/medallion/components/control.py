@@ -126,7 +126,11 @@ def served_place(client: ApiClient, run: str, dag_id: str | None) -> str:
 def repair_served(settings: Settings, url: str, run: str, dag_id: str | None, body: Mapping[str, Any]) -> Place:
     """Repair a run through Airflow's API server; gives the run, which then waits for the scheduler."""
     client = ApiClient(settings, url)
-    told = client.own("POST", f"{served_place(client, run, dag_id)}/repair", body)
+    place = served_place(client, run, dag_id)
+    # The interface wants to know which repair a later one follows: the one that is there now.
+    parts = client.own("GET", place)["repair_history"]
+    known = {"latest_repair_id": parts[-1]["id"]} if parts else {}
+    told = client.own("POST", f"{place}/repair", {**body, **known})
     return Place(told["dag_id"], told["airflow_run_id"])
 
 

@@ -50,12 +50,14 @@ class Wanted:
     :param dependents: also what depends on them and has succeeded.
     :param parameters: job parameters; they hold for this repair. The next one has those of the run again.
     :param latest_repair_id: refuse when another repair came in between (Jobs API, `latest_repair_id`).
+    :param locked: a later repair must name the latest one, as the Jobs API asks; people at a terminal need not.
     """
 
     tasks: tuple[str, ...] = ()
     dependents: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
     latest_repair_id: int | None = None
+    locked: bool = False
     who: str = "unknown"
 
 
@@ -167,9 +169,20 @@ def refuse(run: DagRun, wanted: Wanted, home: Path) -> None:
             f"the run {run.run_id} of {run.dag_id} has not ended: {run.state}",
             hint="only a run that has ended can be repaired; `medallion cancel` ends it",
         )
-    last = repairs.latest(home, run.dag_id, run.run_id)
-    if wanted.latest_repair_id is not None and wanted.latest_repair_id != (last or {}).get("id"):
-        raise RunError(f"the latest repair of the run is {(last or {}).get('id')}, not {wanted.latest_repair_id}")
+    check_lock(wanted, (repairs.latest(home, run.dag_id, run.run_id) or {}).get("id"))
+
+
+def check_lock(wanted: Wanted, latest: int | None) -> None:
+    """See that no other repair came in between. Pure. Source: databricks-sdk, `RepairRun.latest_repair_id`.
+
+    :param latest: id of the run's latest repair; None before the first.
+    :raises RunError: another repair is the latest, or none is named where one must be.
+    """
+    if wanted.latest_repair_id is None:
+        if wanted.locked and latest is not None:
+            raise RunError(f"the run was repaired before: latest_repair_id is needed, and it is {latest}")
+    elif wanted.latest_repair_id != latest:
+        raise RunError(f"the latest repair of the run is {latest}, not {wanted.latest_repair_id}")
 
 
 def instances_of(instances: Iterable[TaskInstance], chosen: Plan, dag: SerializedDAG) -> list[TaskInstance]:

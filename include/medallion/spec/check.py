@@ -199,6 +199,23 @@ def check_start(raw: Raw, findings: Findings) -> None:
         findings.warning(("trigger",), "schedule and trigger are both set; Databricks documents one of them", key=True)
 
 
+NOT_IN_CONTINUOUS = (("depends_on", "dependencies"), ("max_retries", "retries"))
+
+
+def check_continuous(raw: Raw, findings: Findings) -> None:
+    """Databricks page "Run jobs continuously": neither dependencies nor retries of tasks. Here both work."""
+    triggers = raw.get("triggers")
+    entries = triggers if isinstance(triggers, (list, tuple)) else ()
+    if not any(isinstance(holder, dict) and holder.get("continuous") is not None for holder in (raw, *entries)):
+        return
+    tasks = within_limits(raw).get("tasks")
+    for index, task in enumerate(tasks if isinstance(tasks, (list, tuple)) else ()):
+        for field, what in NOT_IN_CONTINUOUS:
+            if isinstance(task, dict) and task.get(field):
+                message = f"Databricks documents no {what} of tasks in a continuous job"
+                findings.warning(("tasks", index, field), message, key=True)
+
+
 def check_schedules(raw: Raw, findings: Findings) -> None:
     """Cron expressions and time zones, wherever a schedule stands."""
     triggers = raw.get("triggers")
@@ -239,6 +256,7 @@ JOB_CHECKS: tuple[Callable[[Raw, Findings], None], ...] = (
     check_dependencies,
     check_parameters,
     check_start,
+    check_continuous,
     check_schedules,
     check_dynamic_references,
     check_texts,

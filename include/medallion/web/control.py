@@ -90,6 +90,7 @@ def repair(dag_id: str, run: str, body: Repair, user: GetUserDep, session: Sessi
             dependents=body.rerun_dependent_tasks,
             parameters=body.job_parameters,
             latest_repair_id=body.latest_repair_id,
+            locked=True,
             who=user.get_name(),
         )
         entry = start(session, found, wanted, settings_home())

@@ -108,7 +108,7 @@ def test_a_missing_secret_says_so(run_cells: Callable[..., Any]) -> None:
     assert "Secret does not exist with scope: no and key: key" in failure.message
 
 
-def test_another_notebook_runs_on_its_own_and_gives_its_value(
+def test_trap_26_notebook_run_shares_nothing_and_is_a_run_of_its_own(
     run_cells: Callable[..., Any], write: Callable[..., Path], tmp_path: Path
 ) -> None:
     write(

@@ -38,7 +38,7 @@ def test_a_wrong_line_is_told(text: str, words: str) -> None:
         parse(text)
 
 
-def test_names_parameters_and_relative_paths(
+def test_trap_26_run_shares_the_namespace_with_names_parameters_and_relative_paths(
     run_cells: Callable[..., Any], write: Callable[..., Path], as_magic: Callable[[str], str], tmp_path: Path
 ) -> None:
     write(

@@ -105,7 +105,7 @@ def test_an_update_makes_every_dataset(first: Updated, plant: Plant) -> None:
     assert len(plant.rows("shop.both")) == 10
 
 
-def test_expectations_are_counted_by_dataset(first: Updated, plant: Plant) -> None:
+def test_trap_29_expectations_that_open_spark_lacks_are_counted_by_dataset(first: Updated, plant: Plant) -> None:
     assert plant.quality("shop", first.record["update_id"]) == {
         "raw.has a price": (5, 1),
         "raw.has an id": (5, 1),
