@@ -29,7 +29,9 @@ spark.range(0, 4, 1, 4).rdd.map(lambda x: __import__("time").sleep(120)).count()
 @pytest.fixture(scope="module")
 def retried(lab: Lab) -> Ran:
     (lab.project / "jobs" / "long.py").write_text(LONG)
+    lab.run({"name": "warm", "tasks": [stub("warm")]})  # the time-outs below shall not count the start of a driver
     late = stub("late_i", "sleep", "{{input}}", timeout_seconds=8)
+    whole = stub("whole_i", "sleep", "{{input}}", max_retries=1)
     quick = {"min_retry_interval_millis": 0}
     return lab.run(
         {
@@ -50,6 +52,7 @@ def retried(lab: Lab) -> Ran:
                 ask("saw_timedout", after=("is_timedout:true",)),
                 {"task_key": "spark", "notebook_task": {"notebook_path": "long"}, "timeout_seconds": 25},
                 {"task_key": "loop", "for_each_task": {"inputs": "[0, 60]", "task": late}},
+                {"task_key": "whole", "for_each_task": {"inputs": "[0, 60, 0]", "task": whole}, "timeout_seconds": 8},
             ],
         }
     )
@@ -81,7 +84,9 @@ def test_trap_9_the_interval_counts_from_the_start_of_the_failed_attempt(retried
     first, second = (json.loads((retried.folder("spaced") / n / "context.json").read_text()) for n in "12")
     starts = [(retried.folder("spaced") / n / "context.json").stat().st_mtime for n in "12"]
     assert (first["ids"]["attempt"], second["ids"]["attempt"]) == (0, 1)
-    assert 3.5 <= starts[1] - starts[0] < 5.9
+    ended = (retried.folder("spaced") / "1" / "result.json").stat().st_mtime
+    assert starts[1] - starts[0] >= 3.5
+    assert starts[1] - ended < 3.9, "counted from the end it would be four seconds and more"
 
 
 def test_trap_15_execution_count_starts_at_1_and_retry_count_at_0(lab: Lab) -> None:
@@ -97,6 +102,15 @@ def test_a_time_out_is_timedout_by_its_record(retried: Ran) -> None:
     assert retried.states["saw_timedout"] == "SUCCESS"
     loop = next(task for task in retried.report.tasks if task.task_key == "loop")
     assert [str(item.state.result) for item in loop.iterations or ()] == ["SUCCESS", "TIMEDOUT"]
+
+
+def test_the_time_out_of_a_for_each_task_holds_for_all_its_iterations_together(retried: Ran) -> None:
+    loop = next(task for task in retried.report.tasks if task.task_key == "whole")
+    states = [str(item.state.result) for item in loop.iterations or ()]
+    assert (str(loop.state.result), states[1:]) == ("TIMEDOUT", ["TIMEDOUT", "TIMEDOUT"])
+    assert [item.attempts for item in loop.iterations or ()][1:] == [1, 1]
+    log = retried.log("whole.iteration", map_index=2)
+    assert "for-each task whole ran longer than 8 s" in log
 
 
 def test_a_time_out_ends_the_process_group_and_the_spark_work(retried: Ran, lab: Lab) -> None:

@@ -364,7 +364,9 @@ class TaskTeller:
         """The state of the whole."""
         inputs = self.by_id.get(naming.for_each_inputs(key), [])
         if iterations:
-            return iterations_state(item.state for item in iterations)
+            state = iterations_state(item.state for item in iterations)
+            late = state.result is Result.FAILED and self.loop_took_too_long(key, inputs, iterations)
+            return State(LifeCycle.TERMINATED, Result.TIMEDOUT) if late else state
         if inputs and inputs[0].state == "failed":
             return task_state("failed", self.cause(key, key, inputs[0]))
         if inputs and inputs[0].state == "success" and instances and instances[0].state == "skipped":
@@ -372,6 +374,13 @@ class TaskTeller:
             return State(LifeCycle.TERMINATED, Result.SUCCESS)
         first = instances[0] if instances else None
         return task_state(first.state, self.cause(key, key, first)) if first else State(LifeCycle.BLOCKED)
+
+    def loop_took_too_long(self, key: str, inputs: list[Instance], iterations: tuple[TaskReport, ...]) -> bool:
+        """Whether the for-each task's own time-out ended iterations."""
+        limit = self.shape.loop_limits.get(key, 0)
+        first = inputs[0].start if inputs else None
+        late = [item.end_time / 1000 for item in iterations if item.state.result is Result.TIMEDOUT]
+        return bool(late) and past(limit, first, max(late))
 
 
 FAILED_ABOVE = frozenset(Result(str(item)) for item in FAILURES)

@@ -30,6 +30,7 @@ class Shape:
     :param parents: parents by task key.
     :param loops: for-each tasks, with the key of the inner task; an empty key where it is not known.
     :param limits: `timeout_seconds` by task key, that of the inner task for a for-each task; 0 for none.
+    :param loop_limits: `timeout_seconds` of for-each tasks themselves, where they have one.
     :param limit: `timeout_seconds` of the job.
     """
 
@@ -39,19 +40,21 @@ class Shape:
     loops: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     limit: float = 0
+    loop_limits: Mapping[str, float] = field(default_factory=dict)
 
 
 def shape_of_job(job: Job) -> Shape:
     """From a definition."""
     off = disabled_tasks(job)
-    loops, limits = {}, {}
+    loops, limits, loop_limits = {}, {}, {}
     for task in job.tasks or ():
         inner = task
         if task.kind == "for_each_task" and task.task_key not in off:
             inner = task.payload.task
             loops[task.task_key] = inner.task_key
+            loop_limits[task.task_key] = float(task.timeout_seconds or 0)
         limits[task.task_key] = float(inner.timeout_seconds or 0)
-    return Shape(job.name or "", parents_of(job), off, loops, limits, float(job.timeout_seconds or 0))
+    return Shape(job.name or "", parents_of(job), off, loops, limits, float(job.timeout_seconds or 0), loop_limits)
 
 
 def shape_of_dag(dag: Any) -> Shape:

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
 from medallion.errors import MedallionError
 from medallion.factory.attempt import Attempt
+from medallion.factory.loop_limit import hold
 from medallion.factory.naming import job_name
 from medallion.factory.retry import AttemptFailed
 from medallion.spec.disabled import disabled_in_run
@@ -69,6 +70,12 @@ class LakeflowOperator(BaseOperator):
         self.judged = judged
         self.within = within
         self.iteration = iteration
+        self.late = f"task {task.task_key} ran longer than {task.timeout_seconds} s and was ended"
+
+    def pre_execute(self, context: Context) -> None:
+        """Called by Airflow before it sets the time-out of the attempt: an iteration's for-each task has one as well."""
+        if self.within:
+            hold(self, context)
 
     def attempt(self, context: Context) -> Attempt:
         """This attempt's ids and places."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from medallion.errors import MedallionError
 from medallion.factory import naming
+from medallion.factory.loop_limit import STARTED
 from medallion.factory.operators.base import LakeflowOperator, show, states_of
 from medallion.factory.scope import AttemptScope
 from medallion.spec.references import resolve
@@ -35,6 +37,8 @@ class ForEachInputs(LakeflowOperator):
         """The iterations: `{"input": element}` each."""
         text = resolve(self.task.payload.inputs, AttemptScope(context, self, attempt, settings))
         elements = read_inputs(self.task.task_key, text)
+        if self.task.timeout_seconds:
+            context["ti"].xcom_push(key=STARTED, value=time.time())
         show(f"{len(elements)} iterations, {self.task.payload.concurrency or 1} at a time")
         return [{"input": element} for element in elements]
 

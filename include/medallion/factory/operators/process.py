@@ -68,9 +68,8 @@ class ProcessOperator(LakeflowOperator):
             driver = str(pool.acquire(spec, holder, progress=show)) if self.attached else None
             result = launch(replace(ready.context, driver=driver), settings, answers=answers, on_output=show)
         except AirflowTaskTimeout:
-            told = f"task {attempt.task_key} ran longer than {self.task.timeout_seconds} s and was ended"
-            show(f"Timeout: {told}")
-            attempt.keep(settings, TaskResult(success=False, failure=Failure(TIMEOUT, told)))
+            show(f"Timeout: {self.late}")
+            attempt.keep(settings, TaskResult(success=False, failure=Failure(TIMEOUT, self.late)))
             raise
         finally:
             answers.tell_keys()
