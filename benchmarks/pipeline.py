@@ -10,9 +10,10 @@ per task, counted from the run's start to its end. Every run writes an empty lak
 from __future__ import annotations
 
 import argparse
-import json
+import sqlite3
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from measure import MEDALLION, PROJECT, home, keep, median, run
@@ -74,6 +75,7 @@ def submit(data: Path) -> float:
             "AIRFLOW_HOME": f"{folder}/airflow",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(RIVALS),
+            "PYSPARK_PYTHON": sys.executable,
             "BENCHMARK_RIVALS": str(RIVALS),
             "BENCHMARK_DATA": str(data),
             "BENCHMARK_WAREHOUSE": f"{folder}/warehouse",
@@ -81,9 +83,9 @@ def submit(data: Path) -> float:
         airflow = Path(sys.executable).parent / "airflow"
         run([airflow, "db", "migrate"], rival)
         run([airflow, "dags", "test", "retailhub_spark_submit"], rival)
-        listed = run([airflow, "dags", "list-runs", "retailhub_spark_submit", "--output", "json"], rival).output
-        found = json.loads(listed[listed.index("[") :])[0]
-        return seconds_between(found["start_date"], found["end_date"])
+        with closing(sqlite3.connect(f"{folder}/airflow/airflow.db")) as database:
+            start, end = database.execute("SELECT start_date, end_date FROM dag_run").fetchone()
+        return seconds_between(start, end)
 
 
 def seconds_between(start: str, end: str) -> float:
