@@ -115,7 +115,7 @@ def answer_question(message: dict[str, Any], answers: Answers, masks: Masks) -> 
             raise MedallionError(f"the worker does not know the question {question!r}")
         if question == "set_task_value":
             # Task values are kept where everybody who may see the run may read them.
-            args = json.loads(masks.apply(json.dumps(args)))
+            args = masks.document(args)
         value = getattr(answers, question)(*args)
         if question == "secret":
             masks.add(value)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from medallion.runtime.masks import Masks
     from medallion.runtime.output import Output
     from medallion.runtime.record import Record
 
@@ -19,8 +20,9 @@ WIDEST = 40  # characters of a value in the log's table
 class Display:
     """Puts objects out: rich into the record, as text into the log."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, masks: Masks) -> None:
         self._output = output
+        self._masks = masks
         self.record: Record | None = None
 
     def publish(self, data: dict[str, Any], metadata: dict[str, Any] | None = None, **kind: Any) -> None:
@@ -65,9 +67,10 @@ class Display:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, more: bool = False) -> None:
         """Rows as an HTML table in the record and as a short text table in the log."""
-        self.publish(
-            {"text/html": html_table(columns, rows, more=more), "text/plain": text_table(columns, rows, more=more)}
-        )
+        # Masked before it is cut: the beginning of a secret would not be known for one.
+        shown = [[self._masks.apply(cell_text(value)) for value in row] for row in rows[:ROWS_LOGGED]]
+        text = text_table(columns, shown, found=len(rows), more=more)
+        self.publish({"text/html": html_table(columns, rows, more=more), "text/plain": text})
 
 
 def as_table(value: Any) -> tuple[list[str], list[list[Any]]] | None:
@@ -120,14 +123,14 @@ def html_table(columns: Iterable[str], rows: Sequence[Sequence[Any]], *, more: b
     return f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
 
 
-def text_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, more: bool) -> str:
-    """A table for the log: at most 20 rows, long values cut."""
-    shown = [[short(cell_text(value)) for value in row] for row in rows[:ROWS_LOGGED]]
+def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, found: int, more: bool) -> str:
+    """A table for the log: the first rows of those found, long values cut."""
+    shown = [[short(value) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[place]) for row in shown)]) for place, name in enumerate(columns)]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
     lines = [rule, line_of(columns, widths), rule, *(line_of(row, widths) for row in shown), rule]
-    if len(rows) > ROWS_LOGGED or more:
-        lines.append(f"{min(len(rows), ROWS_LOGGED)} of {len(rows):,}{' or more' if more else ''} rows")
+    if found > len(rows) or more:
+        lines.append(f"{len(rows)} of {found:,}{' or more' if more else ''} rows")
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from medallion.runtime.channel import answer_question
 from medallion.runtime.children import Child, ForkedChild, FreshChild, Order, child_environment, start_detached
 from medallion.runtime.failures import is_hidden
 from medallion.runtime.lines import Lines, take
-from medallion.runtime.masks import Masks
+from medallion.runtime.masks import REDACTED, Masks
 from medallion.runtime.protocol import (
     CONTEXT_FILE,
     NOTEBOOK_FILE,
@@ -100,7 +101,7 @@ class TaskProcess:
         folder = Path(self._context.output)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RESULT_FILE).unlink(missing_ok=True)
-        write_whole(folder / CONTEXT_FILE, self._context.to_json())
+        write_whole(folder / CONTEXT_FILE, self._masks.in_json(without_values(self._context).to_json()), private=True)
         output, output_end = os.pipe()
         raw, raw_end = os.pipe()
         self._connection, control_end = socket.socketpair()
@@ -197,7 +198,11 @@ class TaskProcess:
 
     def _answer(self, message: dict[str, Any]) -> bytes:
         if message["ask"] == "hello":
-            facts = {"masks": list(self._masks), "settings": self._settings.model_dump(mode="json")}
+            facts = {
+                "context": self._context.to_json(),
+                "masks": list(self._masks),
+                "settings": self._settings.model_dump(mode="json"),
+            }
             return json.dumps({"id": message["id"], "value": facts}).encode() + b"\n"
         return answer_question(message, self._answers, self._masks)
 
@@ -226,7 +231,7 @@ class TaskProcess:
 
     def _kept(self, result: TaskResult) -> TaskResult:
         """A result that the process could not write, written for it: records and messages look there."""
-        write_whole(Path(self._context.output) / RESULT_FILE, self._masks.apply(result.to_json()))
+        write_whole(Path(self._context.output) / RESULT_FILE, self._masks.in_json(result.to_json()))
         return result
 
     def _death(self) -> Failure:
@@ -274,6 +279,11 @@ class TaskProcess:
             self._connection.close()
         if self._child is not None:
             self._child.forget()
+
+
+def without_values(context: TaskContext) -> TaskContext:
+    """The context with the names of its environment variables only: files of variables hold passwords."""
+    return replace(context, environment=dict.fromkeys(context.environment, REDACTED))
 
 
 def start_child(order: Order, settings: Settings, *, spare: bool) -> Child:

@@ -89,14 +89,15 @@ def run_task(context: TaskContext, pipes: Pipes, asked: float) -> int:
     guard = Guard(context)
     channel = Channel(connection, guard.worker_gone)
     hello = channel.ask("hello")
+    context = TaskContext.from_json(hello["context"])  # the file has no secrets
     masks = Masks(hello["masks"])
     settings = Settings.model_validate(hello["settings"])
-    display = Display(output)
+    display = Display(output, masks)
     task = Task(context, Path(context.path), output, masks, display, Widgets(context.parameters), channel, settings)
     signal.signal(signal.SIGTERM, lambda _number, _frame: guard.terminated(task))
     task.seconds["process"] = round(begun - asked, 4)
     result = timed(task, asked)
-    write_whole(Path(context.output) / RESULT_FILE, masks.apply(result.to_json()))
+    write_whole(Path(context.output) / RESULT_FILE, masks.in_json(result.to_json()))
     output.drain()
     guard.done = True
     channel.tell("finished")

@@ -43,7 +43,9 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """Everything a task's process needs to know. Written to `<output>/context.json`.
+    """Everything a task's process needs to know.
+
+    Written to `<output>/context.json` without secrets and values of variables; the process asks for the whole.
 
     :param kind: what to run: a notebook, a Python file, a wheel's entry point, SQL text, dbt commands, a JAR's main
         class, a spark-submit command, an update of a pipeline.
@@ -159,8 +161,14 @@ class Answers(Protocol):
         ...
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new, never a part."""
+def write_whole(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a file so that a reader sees the old text or the new, never a part.
+
+    :param private: nobody but the owner may read it.
+    """
     draft = path.with_name(path.name + ".part")
+    if private:
+        draft.unlink(missing_ok=True)
+        draft.touch(0o600)
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)

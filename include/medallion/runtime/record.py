@@ -133,7 +133,7 @@ class Record:
         with self._lock:
             begun = time.monotonic()
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self._path, self._masks.apply(json.dumps(self.document, ensure_ascii=False, indent=1)))
+            write_whole(self._path, json.dumps(self._masks.document(self.document), ensure_ascii=False, indent=1))
             self._saved = time.monotonic()
             self._cost = self._saved - begun
             self._dirty = False
