@@ -156,19 +156,26 @@ def test_a_selection_leaves_other_datasets_as_they_are(selected: Updated, plant:
 
 @pytest.fixture(scope="module")
 def full(selected: Updated, plant: Plant, source: Path) -> Updated:
-    """The first file is gone; everything is started over."""
+    """The first file is gone; everything is started over, with a parameter of the task."""
     (source / "one.csv").unlink()
-    configuration = {"shop.source": str(source), "shop.label": "B"}
-    return plant.update("shop", {}, configuration=configuration, request={"full_refresh": True})
+    configuration = {"shop.source": str(source), "shop.label": "A"}
+    request = {"full_refresh": True, "parameters": {"shop.label": "B"}}
+    return plant.update("shop", {}, configuration=configuration, request=request)
 
 
 def test_a_full_refresh_starts_over(full: Updated, plant: Plant) -> None:
     assert full.result.success, full.text
     assert [row["id"] for row in plant.rows("shop.raw")] == [7]
-    assert plant.rows("shop.count_a") == [{"n": 1, "label": "B"}]
     assert full.record["update_type"] == "FULL_REFRESH"
 
 
+def test_parameters_of_the_task_are_configuration(full: Updated, plant: Plant) -> None:
+    assert full.result.success, full.text
+    assert plant.rows("shop.count_a") == [{"n": 1, "label": "B"}]
+    assert full.record["configuration"]["shop.label"] == "B"
+
+
+@pytest.mark.slow
 def test_one_dataset_is_started_over(full: Updated, plant: Plant, source: Path) -> None:
     (source / "three.csv").write_text("id,price,kind\n8,4.0,a\n")
     assert full.result.success, full.text
@@ -178,15 +185,6 @@ def test_one_dataset_is_started_over(full: Updated, plant: Plant, source: Path) 
     assert ran.result.success, ran.text
     assert [row["id"] for row in plant.rows("shop.raw")] == [7, 8]
     assert len(plant.rows("shop.both")) == 2
-
-
-def test_parameters_of_the_task_are_configuration(plant: Plant) -> None:
-    code = "import dlt\n@dlt.table\ndef t():\n    return spark.range(int(spark.conf.get('how.many')))"
-    ran = plant.update(
-        "parameters", {"a.py": code}, configuration={"how.many": "1"}, request={"parameters": {"how.many": "3"}}
-    )
-    assert ran.result.success, ran.text
-    assert len(plant.rows("parameters.t")) == 3
 
 
 BROKEN = """
@@ -246,6 +244,17 @@ def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None
         ),
         pytest.param("x = 1\nraise KeyError('mine')", ['a.py", line 2', "KeyError: 'mine'"], id="user's own error"),
         pytest.param("spark.conf.set('a', 'b')", ["SESSION_MUTATION", "conf"], id="session changed"),
+        pytest.param(
+            "import dlt\n@dlt.table\ndef t():\n"
+            "    return spark.readStream.format('cloudFiles').option('cloudFiles.format', 'json').load('/Volumes/a/b/c')",
+            ["Auto Loader (format cloudFiles) does not work here in pipelines", "spark.readStream.format"],
+            id="Auto Loader",
+        ),
+        pytest.param(
+            "import dlt\n@dlt.table\ndef t():\n    return spark.sql(\"SELECT * FROM read_files('/Volumes/a/b/c')\")",
+            ["The function read_files does not work here in pipelines"],
+            id="read_files",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(plant: Plant, code: str, words: list[str]) -> None:
@@ -254,6 +263,13 @@ def test_what_cannot_be_done_is_said(plant: Plant, code: str, words: list[str]) 
     for word in words:
         assert word in ran.text, ran.text
     assert "medallion/runtime" not in ran.text
+
+
+def test_sql_with_a_reader_that_does_not_work_is_said(plant: Plant) -> None:
+    sql = "CREATE OR REFRESH STREAMING TABLE t AS SELECT * FROM STREAM read_files('/Volumes/a/b/c', format => 'json')"
+    ran = plant.update(f"refused_{plant.count}", {"a.sql": sql})
+    assert not ran.result.success
+    assert "The function read_files does not work here in pipelines" in ran.text, ran.text
 
 
 def test_an_unknown_dataset_is_said(plant: Plant) -> None:
@@ -270,31 +286,45 @@ from pyspark import pipelines as dp
 @dp.materialized_view
 def endless():
     return spark.range(0, 2_000_000_000_000, 1, 2).selectExpr("sum(id % 7) AS total")
+
+@dp.table
+def flood():
+    return spark.readStream.format("rate").load()
 """
+THREADS = ("Topological Execution", "PipelineEventSender", "stream execution", "SparkConnectExecuteThread", "endless")
 
 
-def test_a_cancelled_update_leaves_nothing_in_the_driver(plant: Plant) -> None:
-    context = plant.context("long", {"a.py": LONG})
+@pytest.mark.parametrize("end", ["cancel", pytest.param("time-out", marks=pytest.mark.slow)])
+def test_an_update_that_is_ended_leaves_nothing_in_the_driver(plant: Plant, end: str) -> None:
+    context = plant.context(f"long_{plant.count}", {"a.py": LONG}, development=False)  # so that flows are retried
     lines: list[str] = []
     process = TaskProcess(context, plant.settings, answers=NoAnswers(), on_output=lines.append)
     found: list[TaskResult] = []
-    thread = threading.Thread(target=lambda: found.append(process.run(timeout=240)))
+    limit = 60 if end == "time-out" else 240
+    thread = threading.Thread(target=lambda: found.append(process.run(timeout=limit)))
     thread.start()
-    wait_for(lambda: active_jobs(plant) > 0)
-    process.terminate()
-    thread.join(60)
+    wait_for(lambda: found or {"job", "flood"} <= set(going_on(plant)))
+    assert not found, lines
+    if end == "cancel":
+        process.terminate()
+    thread.join(120)
     assert found[0].failure is not None
-    assert found[0].failure.kind == "Killed"
-    wait_for(lambda: active_jobs(plant) == 0)
+    assert found[0].failure.kind == ("Killed" if end == "cancel" else "Timeout")
+    wait_for(lambda: not going_on(plant))
 
 
-def active_jobs(plant: Plant) -> int:
+def going_on(plant: Plant) -> list[str]:
+    """What runs in the driver: jobs of tasks, streams, threads of pipelines."""
     connection = Connection.load(plant.driver)
     with gateways.open_gateway(connection.port, connection.secret) as gateway:
-        return len(list(gateways.root_session(gateway).sparkContext().statusTracker().getActiveJobIds()))
+        session = gateways.root_session(gateway)
+        jobs = list(session.sparkContext().statusTracker().getActiveJobIds())
+        streams = [query.name().rpartition(".")[2] for query in session.sharedState().activeStreamingQueries().values()]
+        names = [thread.getName() for thread in gateways.java_class(gateway, "java.lang.Thread").getAllStackTraces()]
+        return ["job"] * len(jobs) + streams + [name for name in names if name.startswith(THREADS)]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 150) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 150) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit

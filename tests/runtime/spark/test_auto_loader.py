@@ -103,6 +103,17 @@ def test_values_of_other_types_and_unknown_columns_are_rescued(folder: Folder) -
     assert (-1, None, {"_corrupt_record": "{broken"}) in rescued
 
 
+def test_rescued_data_is_whole_when_no_other_column_is_asked_for(folder: Folder, spark: SparkProcess) -> None:
+    folder.put("a.json", '{"id": "two", "n": 1}\n[{"id": 3, "m": 4}, {"id": 5}]\n{"id": 6, "n": {"p": 7}}\n')
+    options = "format => 'json', schema => 'id INT, n INT', rescuedDataColumn => 'rest'"
+    source = f"read_files('{folder.path}/in', {options})"
+    found = [row for (row,) in spark.sql(f"SELECT rest FROM {source}")]
+    kept = [{key: value for key, value in json.loads(text or "{}").items() if key != "_file_path"} for text in found]
+    assert kept == [{"id": "two"}, {"m": 4}, {}, {"n": {"p": 7}}]
+    assert spark.sql(f"SELECT count(*), count(rest), sum(id) FROM {source}") == [(4, 3, 14)]
+    assert spark.sql(f"SELECT n, id FROM {source} WHERE n = 1") == [(1, None)]
+
+
 def test_csv_columns_are_found_by_each_file_s_header(folder: Folder) -> None:
     options = {"header": True, "cloudFiles__inferColumnTypes": True}
     folder.put("2019-Oct.csv", 'event_time,price,brand\n2019-10-01 00:00:00,1.5,"a, b"\n')

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-
-from medallion.settings import Settings
+from compute.catalog_spark import Lake, SparkProcess
 
 pytestmark = pytest.mark.spark
 
 
-@pytest.fixture(scope="module")
-def driver(settings: Settings) -> Iterator[str]:
-    from medallion.compute.driver import DriverSpec
-    from medallion.compute.pool import DriverPool
-
-    pool = DriverPool(settings)
-    yield str(pool.acquire(DriverSpec(master="local[2]", memory="1g"), "stream tests"))
-    pool.stop()
-
-
 @pytest.fixture
-def spark_cells(run_cells: Callable[..., Any], driver: str, settings: Settings) -> Callable[..., Any]:
-    """Runs cells with a session in the shared driver."""
+def spark_cells(run_cells: Callable[..., Any], spark: SparkProcess, lake: Lake) -> Callable[..., Any]:
+    """Runs cells with a session in the driver that these tests share."""
     from medallion.runtime.protocol import Places
 
-    places = Places(str(settings.lake), str(settings.volumes), str(settings.dbfs))
-    return partial(run_cells, driver=driver, tag=f"test-{uuid4().hex}", places=places)
+    places = Places(str(lake.path), str(lake.volumes), str(lake.settings.dbfs))
+    return partial(run_cells, driver=str(spark.connection_file), tag=f"test-{uuid4().hex}", places=places)
 
 
 LANDING = """

@@ -172,27 +172,36 @@ STATEMENTS = {
     "qualify": "SELECT * FROM VALUES (1), (2) t(a) QUALIFY row_number() OVER (ORDER BY a) = 1",
     "names": "SELECT current_catalog(), current_schema(), current_user(), session_user(); SHOW CATALOGS",
     "information schema": "SELECT table_name FROM main.information_schema.tables WHERE table_schema = 'st'",
-    "json path": "SELECT c:a.b::int FROM VALUES ('{}') t(c)",
+    "json path": "SELECT c:a.b::int FROM (SELECT parse_json('{\"a\": {\"b\": 1}}') AS c)",
     "settings": "SET spark.databricks.delta.optimizeWrite.enabled = true; SET spark.databricks.io.cache.enabled = true; "
     "SET spark.databricks.any.name = 1; SET spark.databricks.any.name",
     "properties": "CREATE TABLE pr (a INT) TBLPROPERTIES ('delta.autoOptimize.optimizeWrite' = 'true'); REFRESH TABLE pr",
     "reorg": "CREATE TABLE ro (a INT); REORG TABLE ro APPLY (PURGE)",
     "cache": "CACHE SELECT * FROM range(3)",
-    "keys": "CREATE TABLE k (a INT NOT NULL PRIMARY KEY, b INT DEFAULT 3); INSERT INTO k (a) VALUES (1)",
-    "function": "CREATE FUNCTION main.st.f(x INT) RETURNS INT RETURN x + 1; SELECT main.st.f(1)",
-    "materialized view": "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a",
+    "keys": "CREATE TABLE k (a INT NOT NULL PRIMARY KEY, b INT DEFAULT 3) "
+    "TBLPROPERTIES ('delta.feature.allowColumnDefaults' = 'supported'); INSERT INTO k (a) VALUES (1)",
+    "function": "CREATE TEMPORARY FUNCTION f(x INT) RETURNS INT RETURN x + 1; SELECT f(1)",
     "variant": "SELECT try_variant_get(parse_json('{}'), '$.a', 'int')",
     "variables": "DECLARE OR REPLACE VARIABLE v INT = 5; SET VAR v = 6; SELECT v",
     "immediate": "EXECUTE IMMEDIATE 'SELECT 1'",
     "predictive": "CREATE TABLE po (a INT); ALTER TABLE po ENABLE PREDICTIVE OPTIMIZATION",
-    "clone": "CREATE TABLE ori (a INT); CREATE TABLE cln SHALLOW CLONE ori; CREATE OR REPLACE TABLE dcl DEEP CLONE ori",
+    "clone": "CREATE TABLE ori (a INT); CREATE TABLE cln SHALLOW CLONE ori; SELECT * FROM cln",
     "restore": "CREATE TABLE re (a INT); INSERT INTO re VALUES (1); RESTORE TABLE re TO VERSION AS OF 0",
     "replace where": "CREATE TABLE rw (a INT); INSERT INTO rw REPLACE WHERE a > 0 SELECT 1 AS a",
-    "replace using": "CREATE TABLE ru (a INT); INSERT INTO ru REPLACE USING (a) SELECT 1 AS a",
     "grants": "CREATE TABLE gr (a INT); GRANT SELECT ON TABLE gr TO `x`; SHOW GRANTS; REVOKE SELECT ON TABLE gr FROM `x`",
     "volume": "CREATE VOLUME main.st.vol; DESCRIBE VOLUME main.st.vol; DROP VOLUME main.st.vol",
     "list": "LIST '/Volumes/main/st'",
-    "streams": "SHOW CREATE TABLE copied; SHOW TBLPROPERTIES copied; DESCRIBE TABLE EXTENDED copied; SHOW COLUMNS IN copied",
+    "described": "CREATE TABLE ds (a INT); SHOW TBLPROPERTIES ds; DESCRIBE TABLE EXTENDED ds; SHOW COLUMNS IN ds",
+}  # fmt: skip
+
+
+REFUSED = {
+    "persistent function": ("CREATE FUNCTION main.st.f(x INT) RETURNS INT RETURN x + 1", "does not support CREATE FUNCTION"),
+    "materialized view": ("CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a", "create and execute a pipeline"),
+    "deep clone": ("CREATE TABLE dc DEEP CLONE main.st.any", "DEEP CLONE does not work here"),
+    "replace using": ("CREATE TABLE ru (a INT); INSERT INTO ru REPLACE USING (a) SELECT 1 AS a", "REPLACE ON/USING"),
+    "create table": ("CREATE TABLE sc (a INT); SHOW CREATE TABLE sc", "`SHOW CREATE TABLE` is not supported"),
+    "path in text": ("SELECT c:a FROM VALUES ('{}') t(c)", "COLUMN_IS_NOT_VARIANT_TYPE"),
 }  # fmt: skip
 
 
@@ -219,3 +228,13 @@ def test_the_information_schema_lists_what_there_is(spark: SparkProcess) -> None
 def test_statements_of_databricks_on_tables(spark: SparkProcess, statements: str) -> None:
     for statement in statements.split("; "):
         spark.sql(statement)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("statements", "words"), [pytest.param(*each, id=name) for name, each in REFUSED.items()])
+def test_a_statement_that_does_not_work_says_so(spark: SparkProcess, statements: str, words: str) -> None:
+    *before, last = statements.split("; ")
+    for statement in before:
+        spark.sql(statement)
+    with pytest.raises(SparkFailure, match=words):
+        spark.sql(last)

@@ -1,7 +1,8 @@
 """The frame of Auto Loader, read_files and COPY INTO over Spark's own readers. Runs in the task process.
 
-JSON, CSV and Parquet are read by the driver's `Named…` readers (`jvm/`): columns by name in each file, what the schema
-lacks as a JSON object. The expressions here make of that the rescued data column, or the error of the evolution mode.
+JSON, CSV and Parquet are read by the driver's `Named…` readers (`jvm/`): columns by name in each file. Of JSON the reader
+makes the rescued data column and the error of the evolution mode, so that the plan is as cheap as that of a plain read. CSV
+comes as text, with what the schema lacks as a JSON object; the expressions here make the same of that.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def frame(spark: SparkSession, plan: Plan, *, stream: bool) -> DataFrame:
     reader = source.format(reader_of(plan)).options(**reader_options(plan, stream=stream)).schema(read_schema(plan))
     rows = reader.load(plan.path)
     rows = in_time(rows, plan)
-    if plan.options.format in READERS and plan.mode in FAILING:
+    if plan.options.format == "csv" and plan.mode in FAILING:
         rows = rows.where(no_unknown(plan))
     return rows.select(*output(plan))
 
@@ -72,6 +73,8 @@ def reader_options(plan: Plan, *, stream: bool) -> dict[str, str]:
     made = {"recursiveFileLookup": "true", **options.reader}
     if options.format in READERS:
         made.update({"medallion.unknown": UNKNOWN, "columnNameOfCorruptRecord": RAW})
+    if plan.mode in FAILING:
+        made.update({"medallion.fail": RETRY[plan.mode], "medallion.folders": "\n".join(plan.partitions.names)})
     if options.glob:
         made["pathGlobFilter"] = options.glob
     if stream and options.files is not None:
@@ -88,8 +91,11 @@ def read_schema(plan: Plan) -> StructType:
     fields = [field for field in plan.schema.fields if field.name != CORRUPT]
     if plan.options.format == "csv":
         fields = [StructField(field.name, StringType()) for field in fields]
-    if plan.options.format in READERS:
-        fields += [StructField(UNKNOWN, StringType()), StructField(RAW, StringType())]
+    csv, json = plan.options.format == "csv", plan.options.format == "json"
+    if csv or (json and plan.rescued is not None):
+        fields.append(StructField(UNKNOWN, StringType()))
+    if csv or (json and CORRUPT in plan.schema.names):
+        fields.append(StructField(RAW, StringType()))
     return StructType(fields)
 
 
@@ -114,7 +120,8 @@ def output(plan: Plan) -> list[Column]:
     columns = [value(field, plan).alias(field.name) for field in plan.schema.fields]
     columns += [partition(field.name, field.dataType).alias(field.name) for field in plan.partitions.fields]
     if plan.rescued is not None:
-        rescued = rescue(plan) if plan.options.format in READERS else F.lit(None).cast("string")
+        made = {"json": lambda: F.col(UNKNOWN), "csv": lambda: rescue(plan)}
+        rescued = made.get(plan.options.format, lambda: F.lit(None).cast("string"))()
         columns.append(rescued.alias(plan.rescued))
     return columns
 
@@ -130,7 +137,7 @@ def value(field: StructField, plan: Plan) -> Column:
     from pyspark.sql.types import StringType
 
     if field.name == CORRUPT and plan.options.format in READERS:
-        return F.when(malformed(plan), F.col(RAW))
+        return F.col(RAW)
     column = F.col(quoted(field.name))
     if plan.options.format != "csv" or isinstance(field.dataType, StringType):
         return column
@@ -160,27 +167,12 @@ def partition(name: str, kind: DataType) -> Column:
     return F.when(~found.isin("", "__HIVE_DEFAULT_PARTITION__"), found).try_cast(kind)
 
 
-def parsed(column: Column) -> Column:
-    """A record's members as text, by name; null when it is no JSON object."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return F.from_json(column, "map<string,string>")
-
-
-def malformed(plan: Plan) -> Column:
-    """Whether the record is broken, and not only of other types."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    broken = F.col(RAW).isNotNull()
-    return broken & parsed(F.col(RAW)).isNull() if plan.options.format == "json" else broken
-
-
 def no_unknown(plan: Plan) -> Column:
-    """True; raises when the record has a column that the schema lacks in any spelling."""
+    """True; raises when the record of CSV has a column that the schema lacks in any spelling."""
     from pyspark.sql import functions as F  # noqa: N812
 
     known = [F.lit(name.lower()) for name in (*plan.schema.names, *plan.partitions.names)]
-    names = F.array_distinct(F.json_object_keys(unknown(plan)))
+    names = F.array_distinct(F.json_object_keys(F.col(UNKNOWN)))
     new = F.filter(names, lambda name: ~F.lower(name).isin(*known))
     text = F.concat(
         F.lit(f"[{MARK}.NEW_FIELDS_IN_RECORD_WITH_FILE_PATH] Encountered unknown fields during parsing: ["),
@@ -189,55 +181,33 @@ def no_unknown(plan: Plan) -> Column:
         F.col("_metadata.file_path"),
     )
     failing = F.when(F.size(new) > 0, F.raise_error(text).cast("boolean")).otherwise(True)  # noqa: FBT003
-    return F.when(nothing_odd(), True).otherwise(failing)  # noqa: FBT003
-
-
-def nothing_odd() -> Column:
-    """Whether the reader found nothing to tell of a record. Nearly all are so: they must cost next to nothing."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    return F.col(UNKNOWN).isNull() & F.col(RAW).isNull()
-
-
-def unknown(plan: Plan) -> Column:
-    """Members that the schema lacks, as a JSON object, or null."""
-    from pyspark.sql import functions as F  # noqa: N812
-
-    if plan.options.format != "json":
-        return F.col(UNKNOWN)
-    names = [F.lit(name) for name in plan.schema.names]
-    others = F.map_filter(parsed(F.col(RAW)), lambda name, text: ~name.isin(*names) & text.isNotNull())
-    return F.when(F.col(RAW).isNull(), F.col(UNKNOWN)).when(F.size(others) > 0, F.to_json(others))
+    return F.when(F.col(UNKNOWN).isNull(), True).otherwise(failing)  # noqa: FBT003
 
 
 def rescue(plan: Plan) -> Column:
-    """Everything of the record that is in no column, with the file's path; null when there is nothing."""
+    """Everything of a record of CSV that is in no column, with the file's path; null when there is nothing."""
     from pyspark.sql import functions as F  # noqa: N812
 
-    broken = F.when(malformed(plan), F.to_json(F.struct(F.col(RAW).alias(CORRUPT))))
-    kept = joined(unknown(plan), mismatched(plan), broken)
+    broken = F.when(F.col(RAW).isNotNull(), F.to_json(F.struct(F.col(RAW).alias(CORRUPT))))
+    kept = joined(F.col(UNKNOWN), mismatched(plan), broken)
     path = F.to_json(F.struct(F.col("_metadata.file_path").alias("_file_path")))
-    rest = F.when(kept.isNotNull(), joined(kept, path))
-    return rest if plan.options.format == "csv" else F.when(~nothing_odd(), rest)
+    return F.when(kept.isNotNull(), joined(kept, path))
 
 
 def mismatched(plan: Plan) -> Column | None:
-    """Members whose value is none of their column's type, as a JSON object, or null."""
+    """Texts that are no value of their column's type, as a JSON object, or null."""
     from pyspark.sql import functions as F  # noqa: N812
     from pyspark.sql.types import StringType
 
-    typed = [field for field in plan.schema.fields if not isinstance(field.dataType, StringType)]
-    if not typed:
-        return None
-    json = plan.options.format == "json"
-    texts = parsed(F.col(RAW)) if json else None
     parts = []
-    for field in typed:
-        text = texts[field.name] if texts is not None else F.col(quoted(field.name))
-        parts.append(F.when(value(field, plan).isNull() & text.isNotNull(), text).alias(field.name))
+    for field in plan.schema.fields:
+        if not isinstance(field.dataType, StringType):
+            text = F.col(quoted(field.name))
+            parts.append(F.when(value(field, plan).isNull() & text.isNotNull(), text).alias(field.name))
+    if not parts:
+        return None
     wrong = F.to_json(F.struct(*parts))
-    found = F.when(wrong != "{}", wrong)
-    return F.when(F.col(RAW).isNotNull(), found) if json else found
+    return F.when(wrong != "{}", wrong)
 
 
 def joined(*objects: Column | None) -> Column:

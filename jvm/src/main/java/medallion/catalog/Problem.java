@@ -13,8 +13,14 @@ public final class Problem extends AnalysisException {
   }
 
   /** Throws a Problem where the interface allows no checked exception. */
-  static RuntimeException raise(String message) {
+  public static RuntimeException raise(String message) {
     return sneak(new Problem(message));
+  }
+
+  /** Throws a Problem on what only a task's own Python session can do. */
+  public static RuntimeException onlyInTasks(String what) {
+    return raise(what + " does not work here in pipelines, JARs and over Spark Connect. It works in notebooks and Python files: "
+        + "load the files by such a task before, or read them by Spark's own spark.readStream.format(...).schema(...)");
   }
 
   /** Throws any exception unchecked: Spark's own interfaces throw checked ones without declaring them (Scala). */

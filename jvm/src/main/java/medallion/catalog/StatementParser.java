@@ -1,6 +1,7 @@
 package medallion.catalog;
 
 import java.util.List;
+import java.util.regex.Pattern;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.TableIdentifier;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -21,6 +22,7 @@ import scala.collection.immutable.Seq;
  */
 final class StatementParser implements ParserInterface {
   private static final StackWalker STACK = StackWalker.getInstance();
+  private static final Pattern REFUSED = Pattern.compile("(?i)\\b(read|cloud)_files\\s*\\(|\\bdeep\\s+clone\\b");
   private static final String DELTA_TABLE = "io.delta.tables.DeltaTable$";
   private static final String DELTA_TABLE_BUILDER = "io.delta.tables.DeltaTableBuilder";
 
@@ -47,6 +49,7 @@ final class StatementParser implements ParserInterface {
 
   private LogicalPlan parse(String text, Parse parse) throws ParseException {
     install();
+    refuse(text);
     String rewritten = CatalogStatements.rewrite(session, text);
     if (rewritten != null) {
       return parse.of(rewritten);
@@ -59,6 +62,24 @@ final class StatementParser implements ParserInterface {
         throw error;
       }
       return parse.of(travel);
+    }
+  }
+
+  /** Functions over files become views in a task's Python session; a call that comes here came from elsewhere. */
+  private static void refuse(String text) {
+    if (!REFUSED.matcher(text).find()) {
+      return;
+    }
+    Tokens tokens = new Tokens(text);
+    while (tokens.peek().kind() != Tokens.Kind.END) {
+      Tokens.Token token = tokens.next();
+      if ((token.is("READ_FILES") || token.is("CLOUD_FILES")) && tokens.peek().isSymbol("(")) {
+        throw Problem.onlyInTasks("The function " + token.text());
+      }
+      if (token.is("DEEP") && tokens.peek().is("CLONE")) {
+        throw Problem.raise("DEEP CLONE does not work here: open Delta has SHALLOW CLONE. CREATE TABLE ... AS SELECT * FROM ... "
+            + "copies the rows");
+      }
     }
   }
 

@@ -1,5 +1,6 @@
 package medallion.files;
 
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -15,10 +16,16 @@ import scala.collection.immutable.Map;
 import scala.collection.immutable.Seq;
 
 /**
- * Spark's JSON files, and besides: a column named by the option {@value NamedCsv#UNKNOWN} gets the members that the schema
- * lacks, as a JSON object. They are found while Spark parses; nothing is parsed twice.
+ * Spark's JSON files, and besides: a column named by the option {@value NamedCsv#UNKNOWN} gets what a record has and no
+ * column holds, as a JSON object with the file's path. Records with nothing odd are parsed once and cost nothing more.
+ *
+ * <p>The option {@value #FAIL} makes a member that the schema lacks in any spelling an error, which says whether a retry helps:
+ * true or false. The names of the option {@value #FOLDERS}, a line each, are columns too.
  */
 public final class NamedJson extends JsonFileFormat {
+  static final String FAIL = "medallion.fail";
+  static final String FOLDERS = "medallion.folders";
+
   @Override
   public String shortName() {
     return "medallion_json";
@@ -30,7 +37,9 @@ public final class NamedJson extends JsonFileFormat {
       Configuration hadoopConf) {
     String zone = session.conf().get("spark.sql.session.timeZone");
     JSONOptions json = new JSONOptions(options, zone, session.conf().get("spark.sql.columnNameOfCorruptRecord"));
-    return new NamedJsonReader(json, dataSchema, requiredSchema, options.getOrElse(NamedCsv.UNKNOWN, () -> ""),
-        new SerializableConfiguration(hadoopConf));
+    String rescued = options.getOrElse(NamedCsv.UNKNOWN, () -> "");
+    String folders = options.getOrElse(FOLDERS, () -> "");
+    UnknownFields unknown = UnknownFields.of(dataSchema, List.of(folders.split("\n")), options.getOrElse(FAIL, () -> ""));
+    return new NamedJsonReader(json, dataSchema, requiredSchema, rescued, unknown, new SerializableConfiguration(hadoopConf));
   }
 }

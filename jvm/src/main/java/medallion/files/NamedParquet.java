@@ -3,11 +3,7 @@ package medallion.files;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
-import java.util.TreeSet;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.parquet.format.converter.ParquetMetadataConverter;
@@ -37,12 +33,8 @@ public final class NamedParquet extends ParquetFileFormat {
   public Function1<PartitionedFile, Iterator<InternalRow>> buildReaderWithPartitionValues(SparkSession session,
       StructType dataSchema, StructType partitionSchema, StructType requiredSchema, Seq<Filter> filters,
       Map<String, String> options, Configuration hadoopConf) {
-    Set<String> known = new TreeSet<>();
-    for (StructType part : List.of(dataSchema, partitionSchema)) {
-      for (String name : part.fieldNames()) {
-        known.add(name.toLowerCase(Locale.ROOT));
-      }
-    }
+    UnknownFields known = UnknownFields.of(dataSchema, List.of(partitionSchema.fieldNames()),
+        options.getOrElse(NamedJson.FAIL, () -> "true"));
     return new Checked(super.buildReaderWithPartitionValues(session, dataSchema, partitionSchema, requiredSchema, filters,
         options, hadoopConf), known, new SerializableConfiguration(hadoopConf));
   }
@@ -52,10 +44,10 @@ public final class NamedParquet extends ParquetFileFormat {
       implements Serializable {
     private static final long serialVersionUID = 1;
     private final Function1<PartitionedFile, Iterator<InternalRow>> reader;
-    private final Set<String> known;
+    private final UnknownFields known;
     private final SerializableConfiguration conf;
 
-    Checked(Function1<PartitionedFile, Iterator<InternalRow>> reader, Set<String> known, SerializableConfiguration conf) {
+    Checked(Function1<PartitionedFile, Iterator<InternalRow>> reader, UnknownFields known, SerializableConfiguration conf) {
       this.reader = reader;
       this.known = known;
       this.conf = conf;
@@ -63,16 +55,7 @@ public final class NamedParquet extends ParquetFileFormat {
 
     @Override
     public Iterator<InternalRow> apply(PartitionedFile file) {
-      List<String> unknown = new ArrayList<>();
-      for (Type field : fields(file.toPath())) {
-        if (!known.contains(field.getName().toLowerCase(Locale.ROOT))) {
-          unknown.add(field.getName());
-        }
-      }
-      if (!unknown.isEmpty()) {
-        throw new IllegalStateException("[UNKNOWN_FIELD_EXCEPTION.NEW_FIELDS_IN_FILE] Encountered unknown fields during "
-            + "parsing: " + unknown + ", which can be fixed by an automatic retry: true; file " + file.urlEncodedPath());
-      }
+      known.check(fields(file.toPath()).stream().map(Type::getName).toList(), "NEW_FIELDS_IN_FILE", file);
       return reader.apply(file);
     }
 

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.core.util.JsonParserDelegate;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -17,6 +18,7 @@ final class SkippedMembers extends JsonParserDelegate {
   private static final JsonFactory JSON = new JsonFactory();
 
   private final Set<String> known;
+  private final Set<String> names = new LinkedHashSet<>();
   private Map<Integer, StringBuilder> skipped; // by place in the outermost array, 0 without one
 
   SkippedMembers(JsonParser parser, Set<String> known) {
@@ -26,6 +28,11 @@ final class SkippedMembers extends JsonParserDelegate {
 
   boolean any() {
     return skipped != null;
+  }
+
+  /** The names of all members that were skipped. */
+  Set<String> names() {
+    return names;
   }
 
   /** The members skipped in an object, as a JSON object; null when there are none. */
@@ -61,6 +68,7 @@ final class SkippedMembers extends JsonParserDelegate {
     if (skipped == null) {
       skipped = new HashMap<>();
     }
+    names.add(name);
     StringBuilder members = skipped.computeIfAbsent(index, place -> new StringBuilder());
     StringWriter text = new StringWriter();
     try (JsonGenerator json = JSON.createGenerator(text)) {
