@@ -23,7 +23,7 @@ public final class JarMain {
 
   private JarMain() {}
 
-  private record Running(Thread thread, SparkSession session) {}
+  private record Running(Thread thread, ClassLoader classes, SparkSession session) {}
 
   /**
    * Runs {@code main(String[])} in the calling thread, which carries the task's session, job tag and pool.
@@ -34,14 +34,18 @@ public final class JarMain {
    */
   public static String[] run(SparkSession session, String tag, String[] jars, String name, String[] arguments, String output)
       throws IOException {
+    TaskJobs.watch(session.sparkContext());
     TaskOutput.install();
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
-    RUNNING.put(tag, new Running(thread, session));
     try (PrintStream stream = new PrintStream(new FileOutputStream(output), true, StandardCharsets.UTF_8);
         UserClasses classes = new UserClasses(addresses(jars), before)) {
       for (String jar : jars) {
         session.addArtifact(new File(jar).toURI()); // executors load the classes of closures from there
+      }
+      RUNNING.put(tag, new Running(thread, classes, session));
+      if (TaskJobs.hasEnded(tag)) {
+        return new String[] {"Killed", "the task was cancelled before its main class ran", ""};
       }
       TaskOutput.use(stream);
       return session.artifactManager().withResources(() -> {
@@ -56,11 +60,19 @@ public final class JarMain {
     }
   }
 
-  /** Interrupts the main method of a task that was cancelled, and the jobs of its session. */
+  /**
+   * Interrupts the main method of a task that was cancelled, the threads that it started, and the jobs of its session. Threads
+   * take their class loader from the one that starts them.
+   */
   public static void cancel(String tag) {
     Running running = RUNNING.get(tag);
     if (running != null) {
       running.thread.interrupt();
+      for (Thread each : Thread.getAllStackTraces().keySet()) {
+        if (each.getContextClassLoader() == running.classes) {
+          each.interrupt();
+        }
+      }
       running.session.interruptAll();
     }
   }
