@@ -15,6 +15,7 @@ from medallion.spec.dependencies import check_dependencies
 from medallion.spec.findings import Findings, shown
 from medallion.spec.fit import build
 from medallion.spec.job import TASK_KINDS, Job, Task
+from medallion.spec.numbers import check_numbers
 from medallion.spec.positions import JsonPath, Positions
 from medallion.spec.problems import Problem, Severity, did_you_mean, nearest
 from medallion.spec.quartz import Quartz, QuartzError, clock_of
@@ -252,6 +253,7 @@ def check_dynamic_references(raw: Raw, findings: Findings) -> None:
 
 JOB_CHECKS: tuple[Callable[[Raw, Findings], None], ...] = (
     check_structure,
+    check_numbers,
     check_tasks,
     check_dependencies,
     check_parameters,

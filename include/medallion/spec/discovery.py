@@ -29,30 +29,45 @@ def discover(folder: Path) -> tuple[Path, ...]:
     """Every definition below a folder, in the order of the paths: bundles' folders, and JSON files that are jobs.
 
     Nothing below a bundle's folder is a definition of its own. A JSON file that cannot be parsed counts, so that
-    loading it says what is wrong. Links to folders are followed once.
+    loading it says what is wrong. Each folder is searched once, however many links lead to it: by its own place where
+    it is below the folder, else by the first link.
     """
     folder = folder.absolute()
-    return tuple(sorted(definitions(folder, frozenset()))) if folder.is_dir() else ()
+    if not folder.is_dir():
+        return ()
+    seen: set[str] = set()
+    links: list[Path] = []
+    found = list(definitions(folder, seen, links))
+    while links:
+        found += definitions(links.pop(0), seen, links)
+    return tuple(sorted(found))
 
 
-def definitions(folder: Path, above: frozenset[str]) -> Iterator[Path]:
-    """The definitions of one folder and those below it. `above` holds the real paths of the folders around it."""
+def definitions(folder: Path, seen: set[str], links: list[Path]) -> Iterator[Path]:
+    """The definitions of one folder and those below it.
+
+    :param seen: real paths of the folders that were searched; grows.
+    :param links: links to folders, for later; grows.
+    """
     real = os.path.realpath(folder)
-    if real in above:
+    if real in seen:
         return
+    seen.add(real)
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
     except OSError:
         return
-    if any(entry.name in BUNDLE_FILES and entry.is_file() for entry in found):
+    if any(entry.name in BUNDLE_FILES and Path(entry.path).is_file() for entry in found):
         yield folder
         return
     for entry in found:
         if entry.name.startswith(".") or entry.name in SKIPPED:
             continue
-        if entry.is_dir():
-            yield from definitions(Path(entry.path), above | {real})
+        if entry.is_dir(follow_symlinks=False):
+            yield from definitions(Path(entry.path), seen, links)
+        elif os.path.isdir(entry.path):  # noqa: PTH112  quicker; a circle of links is no folder and no error
+            links.append(Path(entry.path))
         elif entry.name.lower().endswith(".json") and is_definition(entry):
             yield Path(entry.path)
 
