@@ -93,6 +93,7 @@ def open_session(connection: Connection, tag: str, settings: Mapping[str, str]) 
         conf = context.conf()
         for name, value in ((gateways.CONNECT_TOKEN, secrets.token_hex(24)), (ADDRESS, "127.0.0.1"), (PORT, "0")):
             conf.setIfMissing(name, value)  # atomic: two tasks may be the first
+        gateways.java_class(gateway, gateways.TASK_JOBS).watch(context)
         service = gateways.connect_service(gateway)
         service.start(context)  # synchronised, and nothing the second time
         session = service.getOrCreateIsolatedSession(gateways.CONNECT_USER, gateways.connect_session_id(tag)).session()

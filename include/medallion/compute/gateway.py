@@ -17,6 +17,8 @@ from typing import Any
 SESSION_CLASS = "org.apache.spark.sql.classic.SparkSession"
 TAG_SETTING = "spark.medallion.tag"
 JAR_MAIN = "medallion.tasks.JarMain"
+TASK_JOBS = "medallion.tasks.TaskJobs"
+PIPELINE_RETRIES = "spark.sql.pipelines.maxFlowRetryAttempts"
 CONNECT_SERVICE = "org.apache.spark.sql.connect.service.SparkConnectService$"
 CONNECT_SESSION_KEY = "org.apache.spark.sql.connect.service.SessionKey"
 CONNECT_TOKEN = "spark.connect.authenticate.token"  # noqa: S105  the setting's name
@@ -86,15 +88,23 @@ def root_session(gateway: Any) -> Any:
 
 
 def cancel_tag(gateway: Any, tag: str) -> None:
-    """Cancel all that runs with the tag: Connect session, Spark jobs, streaming queries, the main method of a JAR."""
+    """Cancel all that runs with the tag: Spark jobs, the main method of a JAR, streaming queries, Connect session.
+
+    In this order: Spark holds a lock while a pipeline runs that closing its session waits for, so its flows end first.
+    """
     session = root_session(gateway)
+    connects = session.sparkContext().conf().contains(CONNECT_TOKEN)
+    holder = connect_holder(gateway, tag) if connects else None
+    if holder is not None:
+        holder.session().conf().set(PIPELINE_RETRIES, "0")
+    java_class(gateway, TASK_JOBS).end(tag, holder is not None)
     java_class(gateway, JAR_MAIN).cancel(tag)
-    if session.sparkContext().conf().contains(CONNECT_TOKEN):
-        end_connect_session(gateway, tag)
     session.sparkContext().cancelJobsWithTag(tag)
     for query in list(session.sharedState().activeStreamingQueries().values()):
         if query.sparkSession().conf().get(TAG_SETTING, "") == tag:
             query.stop()
+    if holder is not None:
+        connect_service(gateway).sessionManager().closeSession(holder.key(), False)  # noqa: FBT003  Scala's signature
 
 
 def connect_service(gateway: Any) -> Any:
@@ -102,15 +112,11 @@ def connect_service(gateway: Any) -> Any:
     return getattr(java_class(gateway, CONNECT_SERVICE), "MODULE$")
 
 
-def end_connect_session(gateway: Any, tag: str) -> None:
-    """End the Connect session of a task, with its pipelines, streams and jobs; nothing when it has none."""
-    manager = connect_service(gateway).sessionManager()
+def connect_holder(gateway: Any, tag: str) -> Any:
+    """What the driver holds of the Connect session of a task; None when it has none."""
     key = java_class(gateway, CONNECT_SESSION_KEY)(CONNECT_USER, connect_session_id(tag))
-    holder = manager.getIsolatedSessionIfPresent(key)
-    if holder.isDefined():
-        session = holder.get().session()
-        manager.closeSession(key, False)  # noqa: FBT003  Scala's own signature
-        session.interruptAll()  # jobs of flows, which run in threads of their own
+    found = connect_service(gateway).sessionManager().getIsolatedSessionIfPresent(key)
+    return found.get() if found.isDefined() else None
 
 
 def connect_session_id(tag: str) -> str:

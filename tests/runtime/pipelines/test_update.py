@@ -227,12 +227,20 @@ def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None
             ["apply_changes is not available here", "foreachBatch and MERGE"],
             id="history of changes",
         ),
-        pytest.param("import dlt\n@dlt.table(path='/x')\ndef t():\n    pass", ["option path"], id="path"),
-        pytest.param("import dlt\n@dlt.table(nmae='x')\ndef t():\n    pass", ["nmae", "name"], id="misspelt"),
+        pytest.param(
+            "import dlt\n@dlt.table(path='/x')\ndef t():\n    pass", ["option path"], id="path", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "import dlt\n@dlt.table(nmae='x')\ndef t():\n    pass",
+            ["nmae", "name"],
+            id="misspelt",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "from pyspark import pipelines as dp\n@dp.foreach_batch_sink(name='x')\ndef t():\n    pass",
             ["foreach_batch_sink", "create_sink"],
             id="batch sink",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             "import dlt\n@dlt.expect('a', 'b > 1')\n@dlt.table\ndef t():\n    return spark.range(1)",
@@ -240,10 +248,15 @@ def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None
             id="expectation above the table",
         ),
         pytest.param(
-            "import dlt\n@dlt.table\ndef t():\n    return 1", ["returned int, not a DataFrame"], id="no frame"
+            "import dlt\n@dlt.table\ndef t():\n    return 1",
+            ["returned int, not a DataFrame"],
+            id="no frame",
+            marks=pytest.mark.slow,
         ),
         pytest.param("x = 1\nraise KeyError('mine')", ['a.py", line 2', "KeyError: 'mine'"], id="user's own error"),
-        pytest.param("spark.conf.set('a', 'b')", ["SESSION_MUTATION", "conf"], id="session changed"),
+        pytest.param(
+            "spark.conf.set('a', 'b')", ["SESSION_MUTATION", "conf"], id="session changed", marks=pytest.mark.slow
+        ),
         pytest.param(
             "import dlt\n@dlt.table\ndef t():\n"
             "    return spark.readStream.format('cloudFiles').option('cloudFiles.format', 'json').load('/Volumes/a/b/c')",
@@ -272,6 +285,7 @@ def test_sql_with_a_reader_that_does_not_work_is_said(plant: Plant) -> None:
     assert "The function read_files does not work here in pipelines" in ran.text, ran.text
 
 
+@pytest.mark.slow
 def test_an_unknown_dataset_is_said(plant: Plant) -> None:
     code = "import dlt\n@dlt.table\ndef numbers():\n    return spark.range(1)"
     ran = plant.update("unknown", {"a.py": code}, request={"refresh_selection": ["numbres"]})

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.compute.gateway import PIPELINE_RETRIES
 from medallion.errors import MedallionError
 from medallion.runtime.failures import describe, user_line
 from medallion.runtime.pipelines import events, keeping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from medallion.runtime.task import Task
 
 QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
-RETRIES = "spark.sql.pipelines.maxFlowRetryAttempts"
 CAUSES = "spark.sql.connect.serverStacktrace.enabled"
 """Brings the causes of an error, among them the row that broke an expectation; they are not shown."""
 VIOLATED = re.compile(rf"{VIOLATION}: [^\n]*")
@@ -101,7 +101,8 @@ def configure(spark: Any, pipeline: Pipeline) -> None:
 
     :raises MedallionError: a setting cannot be changed in a running driver; named.
     """
-    for key, value in {CAUSES: "true", RETRIES: "0" if pipeline.development else "2", **pipeline.configuration}.items():
+    retries = "0" if pipeline.development else "2"
+    for key, value in {CAUSES: "true", PIPELINE_RETRIES: retries, **pipeline.configuration}.items():
         try:
             spark.conf.set(key, value)
         except Exception as error:  # noqa: BLE001  Spark refuses in several ways

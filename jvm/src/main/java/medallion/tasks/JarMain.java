@@ -38,6 +38,7 @@ public final class JarMain {
     TaskOutput.install();
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
+    RUNNING.put(tag, new Running(thread, null, session));
     try (PrintStream stream = new PrintStream(new FileOutputStream(output), true, StandardCharsets.UTF_8);
         UserClasses classes = new UserClasses(addresses(jars), before)) {
       for (String jar : jars) {
@@ -68,8 +69,9 @@ public final class JarMain {
     Running running = RUNNING.get(tag);
     if (running != null) {
       running.thread.interrupt();
+      TaskJobs.end(tag, true);
       for (Thread each : Thread.getAllStackTraces().keySet()) {
-        if (each.getContextClassLoader() == running.classes) {
+        if (running.classes != null && each.getContextClassLoader() == running.classes) {
           each.interrupt();
         }
       }

@@ -47,9 +47,15 @@ public final class TaskJobs extends SparkListener {
     }
   }
 
-  /** Ends the jobs of a task; those that it still starts end at once. */
-  public static synchronized void end(String tag) {
-    ENDED.add(tag); // before the look at what runs: a job that starts meanwhile is found by one of the two
+  /**
+   * Ends the jobs of a task.
+   *
+   * @param also whether jobs that it starts from now on end at once: its code may run in this JVM, where nothing ends it for sure.
+   */
+  public static synchronized void end(String tag, boolean also) {
+    if (also) {
+      ENDED.add(tag); // before the look at what runs: a job that starts meanwhile is found by one of the two
+    }
     RUNNING.forEach((job, properties) -> {
       if (isOf(properties, tag)) {
         listener.cancel(job);
