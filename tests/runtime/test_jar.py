@@ -56,6 +56,7 @@ public class Main {
       }
       case "fail" -> inner();
       case "sleep" -> {
+        new Thread(Main::dream).start();
         System.out.println("asleep");
         Thread.sleep(120_000);
       }
@@ -64,6 +65,14 @@ public class Main {
         spark.range(0, 2_000_000_000_000L, 1, 2).selectExpr("sum(id % 7)").collect();
       }
       default -> throw new IllegalArgumentException(args[0]);
+    }
+  }
+
+  private static void dream() {
+    try {
+      Thread.sleep(120_000);
+    } catch (InterruptedException woken) {
+      Thread.currentThread().interrupt();
     }
   }
 
@@ -210,9 +219,10 @@ def test_a_cancelled_task_leaves_nothing_in_the_driver(
 
     def idle() -> bool:
         with gateways.open_gateway(connection.port, connection.secret) as gateway:
-            names = gateways.java_class(gateway, "java.lang.Thread").getAllStackTraces().toString()
+            threads = dict(gateways.java_class(gateway, "java.lang.Thread").getAllStackTraces())
+            ours = [frame for frames in threads.values() for frame in frames if frame.getClassName() == "shop.Main"]
             jobs = gateways.root_session(gateway).sparkContext().statusTracker().getActiveJobIds()
-            return "shop.Main" not in names and len(list(jobs)) == 0
+            return not ours and len(list(jobs)) == 0
 
     wait_for(idle)
 
