@@ -13,13 +13,6 @@ dbutils.widgets.text("country", "PL")
 # COMMAND ----------
 
 # MAGIC %sql
-# MAGIC CREATE TABLE IF NOT EXISTS $catalog.$schema.country_reports (
-# MAGIC   country STRING, month STRING, buyers BIGINT, purchases BIGINT, revenue DECIMAL(22, 2)
-# MAGIC ) PARTITIONED BY (country, month)
-
-# COMMAND ----------
-
-# MAGIC %sql
 # MAGIC INSERT INTO $catalog.$schema.country_reports
 # MAGIC REPLACE WHERE country = '$country' AND month = '2019-$month'
 # MAGIC SELECT :country AS country, '2019-' || :month AS month, count(DISTINCT e.user_id) AS buyers, count(e.user_id) AS purchases,
