@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +19,12 @@ def spark_cells(run_cells: Callable[..., Any], spark: SparkProcess, lake: Lake) 
     from medallion.runtime.protocol import Places
 
     places = Places(str(lake.path), str(lake.volumes), str(lake.settings.dbfs))
-    return partial(run_cells, driver=str(spark.connection_file), tag=f"test-{uuid4().hex}", places=places)
+
+    def go(*cells: str) -> Any:
+        # A tag of its own for each: whoever clears up after an ended process ends what has its tag.
+        return run_cells(*cells, driver=str(spark.connection_file), tag=f"test-{uuid4().hex}", places=places)
+
+    return go
 
 
 LANDING = """
@@ -46,7 +50,7 @@ def test_a_task_waits_for_its_stream_fails_with_it_and_works_when_tried_again(
     ran = spark_cells(
         LANDING, "print(spark.table('main.default.nb').count())\nput('b.json', {'id': 3, 'x': 1})\nstart()"
     )
-    assert ran.lines[0] == "2"
+    assert ran.lines[0] == "2", ran.text
     assert not ran.result.success
     assert "UNKNOWN_FIELD_EXCEPTION" in ran.result.failure.message
     assert "Start the stream again" in ran.text
