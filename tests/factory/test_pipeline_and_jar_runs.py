@@ -29,9 +29,10 @@ SCRIPT = """
 import sys
 from pyspark.sql import SparkSession
 
+if sys.argv[2] != "0":
+    sys.exit(int(sys.argv[2]))  # before a session costs seconds
 spark = SparkSession.builder.getOrCreate()
 print("submitted", sys.argv[1], spark.table("plant.shop.clean").count())
-sys.exit(int(sys.argv[2]))
 """
 PIPELINE = """
 from pyspark import pipelines as dp
