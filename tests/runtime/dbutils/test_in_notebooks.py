@@ -102,6 +102,40 @@ def test_secrets_are_read_and_masked(run_cells: Callable[..., Any], answers: Cal
     assert "hunter22" not in (ran.output / "notebook.ipynb").read_text() + (ran.output / "result.json").read_text()
 
 
+LEAK = """
+import json, sys
+from urllib.parse import quote
+import pandas as pd
+s, port = dbutils.secrets.get('vault', 'pass'), dbutils.secrets.get('vault', 'port')
+print(json.dumps(s), repr(s), quote(s, safe=''))
+print(s, file=sys.stderr)
+display(pd.DataFrame({'a': [s], s: [1]}))
+displayHTML('<b>' + s + '</b>')
+dbutils.jobs.taskValues.set('v', {'of': [s, int(port), 155432.5], s: 1})
+print(dbutils.notebook.run('inner', 60, {'given': s}) == s)
+raise ValueError('no entry with ' + s)
+"""
+
+
+def test_a_secret_is_in_no_file_of_the_task_and_of_the_notebooks_it_calls(
+    run_cells: Callable[..., Any], answers: Callable[..., Any], write: Callable[..., Any], tmp_path: Path
+) -> None:
+    secret, variable = "hunter2/a 'long' \"one\" of more than forty letters & signs", "of-a-file-4711"
+    given = answers(vault={"vault": {"pass": secret, "port": "55432"}})
+    inner = "s = dbutils.widgets.get('given')\nimport os\nprint('inner', s, len(s), len(os.environ['OF_A_FILE']))\n"
+    write(tmp_path / "inner.py", inner + "dbutils.notebook.exit(s)")
+    ran = run_cells(LEAK, answers=given, environment={"OF_A_FILE": variable}, parameters={"plain": "stays"})
+    assert ran.result.failure.kind == "ValueError"
+    assert f"[inner] inner [REDACTED] {len(secret)} {len(variable)}" in ran.lines
+    assert given.kept == {"v": {"of": ["[REDACTED]", "[REDACTED]", 155432.5], "[REDACTED]": 1}}
+    files = [file for file in ran.output.rglob("*") if file.is_file()]
+    assert {"context.json", "result.json", "notebook.ipynb"} <= {file.name for file in files}
+    text = "\n".join([ran.text, str(ran.result), *(file.read_text() for file in files)])
+    assert not [part for part in (secret, "hunter2", variable) if part in text]
+    assert '"plain": "stays"' in text
+    assert {file.stat().st_mode & 0o777 for file in files if file.name == "context.json"} == {0o600}
+
+
 def test_a_missing_secret_says_so(run_cells: Callable[..., Any]) -> None:
     failure = run_cells("dbutils.secrets.get('no', 'key')").result.failure
     assert failure.kind == "SecretError"
