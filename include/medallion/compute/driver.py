@@ -59,7 +59,26 @@ appender.file.policies.size.type = SizeBasedTriggeringPolicy
 appender.file.policies.size.size = 8MB
 appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 2
+appender.file.filter.noise.type = RegexFilter
+appender.file.filter.noise.regex = (?s).*({noise}).*
+appender.file.filter.noise.onMatch = DENY
+appender.file.filter.noise.onMismatch = NEUTRAL
 """
+# Warnings that come at every start or statement and say nothing to the user of a local driver.
+NOISE = (
+    "A job was submitted with scheduler pool",  # pools come to be by their first job: one for each notebook
+    "Failed to cancel job group",  # a query that had ended
+    "No Partition Defined for Window operation",
+    "Truncated the string representation",
+    "Using an existing Spark session",
+    "spark.local.dir will be overridden",
+    "was created concurrently",  # CREATE SCHEMA IF NOT EXISTS
+    "was locally checkpointed, its lineage",  # Delta's MERGE
+)
+# Loggers that repeat the error of user code, secrets in it too. The task's own log has it, masked.
+SILENT = ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager")
+LEADS_OUT = r"^(/\.\.)+(?<rest>(/.*)?)$"
+"""A path that Hadoop has made plain and that still starts with `..`."""
 # Loggers that warn at every start or every statement about things that are as they should be here.
 QUIET = (
     "org.apache.hadoop.util.NativeCodeLoader",
@@ -153,6 +172,8 @@ def file_systems(settings: Settings) -> dict[str, str]:
         "spark.hadoop.fs.viewfs.overload.scheme.target.dbfs.impl": "org.apache.hadoop.fs.LocalFileSystem",
         f"{default}.link./Volumes": settings.volumes.as_uri(),
         f"{default}.linkFallback": settings.dbfs.as_uri(),
+        # Hadoop would follow `dbfs:/../x` out of the folder. What leads out goes to a folder within it.
+        f"{default}.linkRegex.{LEADS_OUT}": f"{(settings.dbfs / 'outside').as_uri()}$rest",
         # Delta takes its log store by scheme and knows no dbfs; a local file system needs the one that locks.
         "spark.delta.logStore.dbfs.impl": "io.delta.storage.LocalLogStore",
     }
@@ -207,7 +228,9 @@ def build_launch(spec: DriverSpec, settings: Settings, java: Java, delta: list[P
 
 def write_logging(folder: Path) -> None:
     """Write the JVM's log settings: warnings to driver.log in `folder`."""
-    lines = [LOGGING.format(folder=folder)]
+    lines = [LOGGING.format(folder=folder, noise="|".join(NOISE))]
+    for number, logger in enumerate(SILENT):
+        lines.append(f"logger.s{number}.name = {logger}\nlogger.s{number}.level = off\n")
     for number, logger in enumerate(QUIET):
         lines.append(f"logger.q{number}.name = {logger}\nlogger.q{number}.level = error\n")
     (folder / "log4j2.properties").write_text("".join(lines), encoding="utf-8")
