@@ -204,27 +204,34 @@ def test_a_wrong_main_class_is_said(run_main: Callable[..., Any], options: dict[
 def test_a_cancelled_task_leaves_nothing_in_the_driver(
     context: TaskContext, settings: Settings, driver: str, what: str
 ) -> None:
-    from medallion.compute import gateway as gateways
-
     lines: list[str] = []
     process = TaskProcess(replace(context, argv=(what,)), settings, answers=NoAnswers(), on_output=lines.append)
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(process.run(timeout=240)))
     thread.start()
     wait_for(lambda: any(line in ("asleep", "at work") for line in lines))
+    wait_for(lambda: what == "sleep" or going_on(driver)[0] > 0)
     process.terminate()
     thread.join(60)
     assert found[0].failure.kind == "Killed"
+    wait_for(lambda: going_on(driver) == (0, 0))
+
+
+def going_on(driver: str) -> tuple[int, int]:
+    """Spark jobs of the driver, and threads that run code of the JAR."""
+    from medallion.compute import gateway as gateways
+
     connection = Connection.load(Path(driver))
+    with gateways.open_gateway(connection.port, connection.secret) as gateway:
+        jobs = gateways.root_session(gateway).sparkContext().statusTracker().getActiveJobIds()
+        threads = dict(gateways.java_class(gateway, "java.lang.Thread").getAllStackTraces())
+        ours = [thread for thread, frames in threads.items() if any(of_jar(frame) for frame in frames)]
+        return len(list(jobs)), len(ours)
 
-    def idle() -> bool:
-        with gateways.open_gateway(connection.port, connection.secret) as gateway:
-            threads = dict(gateways.java_class(gateway, "java.lang.Thread").getAllStackTraces())
-            ours = [frame for frames in threads.values() for frame in frames if frame.getClassName() == "shop.Main"]
-            jobs = gateways.root_session(gateway).sparkContext().statusTracker().getActiveJobIds()
-            return not ours and len(list(jobs)) == 0
 
-    wait_for(idle)
+def of_jar(frame: Any) -> bool:
+    """Whether a Java stack frame is the JAR's."""
+    return str(frame.getClassName()) == "shop.Main"
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
