@@ -43,4 +43,5 @@ def silver_events():
 
 @dp.temporary_view
 def purchases():
-    return spark.read.table("silver_events").where("event_type = 'purchase'").dropDuplicates()
+    # In SQL: dropDuplicates asks Spark at once for the columns of a table that the first update has yet to make.
+    return spark.sql("SELECT DISTINCT * FROM silver_events WHERE event_type = 'purchase'")
