@@ -31,6 +31,7 @@ QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
 CAUSES = "spark.sql.connect.serverStacktrace.enabled"
 """Brings the causes of an error, among them the row that broke an expectation; they are not shown."""
 VIOLATED = re.compile(rf"{VIOLATION}: [^\n]*")
+BROKEN = re.compile(rf"{VIOLATION}: a row of (\S+) breaks ")
 
 
 def run_pipeline(task: Task) -> TaskResult:
@@ -55,6 +56,7 @@ def run_pipeline(task: Task) -> TaskResult:
         carry_out(task, link, update, book)
     except BaseException as error:  # noqa: BLE001  user code may raise anything
         failure = failure_of(error, link, update)
+        name_broken(update, failure)
     update.end = time.time()
     update.state = "FAILED" if failure else "COMPLETED"
     close(task, link, update, book, failure)
@@ -194,3 +196,15 @@ def failure_of(error: BaseException, link: Link, update: Update) -> Failure:
     if isinstance(error, MedallionError):
         return replace(failure, trace=f"{type(error).__name__}: {error}\n")
     return replace(failure, trace=f"At line {line} of the SQL source:\n{failure.trace}") if line else failure
+
+
+def name_broken(update: Update, failure: Failure) -> None:
+    """Note the flow of a broken expectation as failed. The error may come before the event, and then there is none."""
+    found = BROKEN.match(failure.message)
+    if found is None or any(event.level == "ERROR" and event.flow == found[1] for event in update.events):
+        return
+    details = {"name": found[1], "flow_progress": {"status": "FAILED"}}
+    message = f"Flow {found[1]} has FAILED."
+    update.events.append(
+        Event(time.time(), "flow_progress", message, details, "ERROR", found[1], found[1], failure.message)
+    )
