@@ -111,6 +111,13 @@ def test_tasks(bag: Any, definitions: list[Any]) -> None:
         }
 
 
+def test_task_descriptions(bag: Any, definitions: list[Any]) -> None:
+    for job in raw_jobs(definitions):
+        dag = bag.dags[naming.dag_id(job["name"])]
+        for task in job["tasks"]:
+            assert dag.get_task(task["task_key"]).doc_md == task.get("description")
+
+
 def test_edges(bag: Any, definitions: list[Any]) -> None:
     """The parents of a task, looked for through tasks of ours, are its depends_on."""
 

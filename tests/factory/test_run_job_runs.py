@@ -24,6 +24,11 @@ def call(key: str, job: str | int, *, after: tuple[str, ...] = (), **parameters:
     return {"task_key": key, "run_job_task": body, **parents(after)}
 
 
+def by_type(key: str, job: str, **parameters: Any) -> dict[str, Any]:
+    """A run-job task with the older parameters, by task type."""
+    return {"task_key": key, "run_job_task": {"job_id": ids.job_id(job), **parameters}}
+
+
 def job(name: str, *tasks: dict[str, Any], **parameters: str) -> dict[str, Any]:
     return {
         "name": name,
@@ -41,6 +46,9 @@ def family(lab: Lab) -> Ran:
     for level in range(1, 4):
         lab.write(job(f"level{level}", call("down", f"level{level + 1}")))
     lab.write(job("level4", ask("bottom")))
+    script = stub("script", "print", "own")
+    lab.write(job("by_type", script, call("below", "typed_child")))
+    lab.write(job("typed_child", stub("script", "print", "own")))
     loop = {"inputs": '["x", "y"]', "task": call("each", "child", b="{{input}}"), "concurrency": 2}
     return lab.run(
         job(
@@ -49,6 +57,7 @@ def family(lab: Lab) -> Ran:
             call("fails", "lost"),
             call("with_failures", "mended"),
             call("unknown", 12345),
+            by_type("typed", "by_type", python_params=["print", "given", "{{job.name}}"]),
             call("too_deep", "level1"),
             call("deep", "level2"),
             {"task_key": "loop", "for_each_task": loop},
@@ -65,14 +74,15 @@ def test_the_child_s_result_decides(family: Ran) -> None:
         "fails": "FAILED",
         "with_failures": "SUCCESS",
         "unknown": "FAILED",
+        "typed": "SUCCESS",
         "too_deep": "FAILED",
         "deep": "SUCCESS",
         "loop": "SUCCESS",
     }
 
 
-def child_logs(family: Ran) -> list[str]:
-    folder = family.home / "logs" / "tasks" / "dag_id=child"
+def child_logs(family: Ran, child: str = "child") -> list[str]:
+    folder = family.home / "logs" / "tasks" / f"dag_id={child}"
     return [file.read_text() for file in sorted(folder.rglob("attempt=1.log"))]
 
 
@@ -81,6 +91,11 @@ def test_the_job_s_parameters_reach_the_child_and_win_over_the_task_s(family: Ra
     assert "said|parent|task|parent|run_job_task" in said
     assert "said|parent|x|parent|run_job_task" in said
     assert "said|parent|y|parent|run_job_task" in said
+
+
+def test_parameters_by_task_type_reach_the_child_s_tasks(family: Ran) -> None:
+    assert "said|given|parent" in "".join(child_logs(family, "by_type"))
+    assert "said|own" in "".join(child_logs(family, "typed_child"))
 
 
 def test_parent_and_child_name_each_other(family: Ran) -> None:

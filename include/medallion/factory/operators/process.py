@@ -16,6 +16,7 @@ from medallion.factory.work import WORK
 from medallion.runs.health import stream_options
 from medallion.runs.records import TIMEOUT
 from medallion.runs.writes import commit_metadata
+from medallion.spec.parameters import of_run
 from medallion.spec.references import resolve_task
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class ProcessOperator(LakeflowOperator):
         from medallion.factory.sources import files_of
         from medallion.runtime.protocol import TaskContext
 
-        payload = resolve_task(self.task.kind, self.task.payload.to_json(), scope)
+        payload = of_run(self.task.kind, resolve_task(self.task.kind, self.task.payload.to_json(), scope), attempt.conf)
         files = files_of(self.definition, self.task.kind, payload, attempt, settings)
         work = self.work_of(payload, scope.parameters, settings)
         places = self.places(settings)

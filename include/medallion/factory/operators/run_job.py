@@ -16,7 +16,7 @@ from medallion.runs import ids
 from medallion.runs.notes import read_notes
 from medallion.runs.records import CANCELED, run_folder
 from medallion.runs.rules import at_once
-from medallion.spec.parameters import pushed_down
+from medallion.spec.parameters import BY_TYPE, pushed_down
 from medallion.spec.references import resolve_task
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class RunJobOperator(LakeflowOperator):
             trigger_dag_id=child,
             dag_run_id=run_id,
             conf={
+                **{name: value for name, value in payload.items() if name in BY_TYPE and value},
                 "job_parameters": parameters,
                 "trigger_type": "run_job_task",
                 "run_job_depth": depth,
