@@ -30,5 +30,11 @@ class MedallionPlugin(AirflowPlugin):
             "href": "/lakeflow/triggers/{DAG_ID}",
             "destination": "dag",
             "url_route": "lakeflow_triggers",
-        }
+        },
+        {
+            "name": "Lakeflow run",
+            "href": "/lakeflow/runs/{DAG_ID}/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "lakeflow_run",
+        },
     ]

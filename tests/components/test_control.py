@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from browser import signed_in
 from components.test_starts import Served, ask, script, wait_until
 
 from medallion.components.api_client import ApiClient, quoted
@@ -36,7 +37,7 @@ log.open("a").write(sys.argv[2] + " ")
 if sys.argv[2] == "bad":
     raise RuntimeError("asked to fail")
 """
-JOBS = ("whole", "one", "by_hand", "task_by_hand", "child", "parent", "retrying", "mended", "cleared")
+JOBS = ("whole", "one", "by_hand", "task_by_hand", "child", "parent", "retrying", "mended", "cleared", "paged")
 
 
 def after(task: dict[str, Any], *parents: str, **more: Any) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def definitions(project: Path) -> dict[str, list[dict[str, Any]]]:
     made["parent"] = [{"task_key": "call", "max_retries": 2, "run_job_task": {"job_id": ids.job_id("child")}}]
     wait = {"max_retries": 3, "min_retry_interval_millis": 600_000}
     made["retrying"] = [{**script("fails", "work.py", str(project / "retrying.txt"), "bad"), **wait}]
-    return made | {name: repairable(name) for name in ("mended", "cleared")}
+    return made | {name: repairable(name) for name in ("mended", "cleared", "paged")}
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +216,34 @@ def test_the_command_repairs_a_run_with_new_parameters(served: Served) -> None:
     again = served.medallion("repair", run, "--tasks", "count", "--json")
     assert again.returncode == 0, again.stdout + again.stderr
     assert [part["tasks"] for part in json.loads(again.stdout)["repair_history"][1:]] == [["count", "work"], ["count"]]
+
+
+@pytest.mark.ui
+def test_a_person_repairs_a_run_from_its_page_in_airflow(served: Served) -> None:
+    run = begin(served, "paged")
+    wait_until(lambda: shown(served, "paged", run)["result_state"] == "FAILED")
+    with signed_in(served.client.url, served.settings.home) as browser:
+        browser.goto(f"{served.client.url}/dags/paged/runs/{quoted(run)}/plugin/lakeflow_run")
+        page = browser.frame_locator("iframe")
+        page.get_by_text("asked to fail").first.wait_for()
+        page.get_by_label("how").fill("good")
+        page.get_by_role("button", name="Repair run").click()
+        page.get_by_text("Repair 1").wait_for()
+        told = ended(served, "paged", run)
+    assert results(told) == {"first": "SUCCESS", "work": "SUCCESS", "count": "SUCCESS"}
+    assert served.told("paged") == ["first bad good "]
+    repair = told["repair_history"][1]
+    assert (repair["tasks"], repair["parameters"], repair["who"]) == (["count", "work"], {"how": "good"}, "admin")
+
+
+def test_a_form_of_another_site_repairs_nothing(served: Served) -> None:
+    run = served.runs("paged")[-1]["dag_run_id"] if served.runs("paged") else begin(served, "paged")
+    for origin in ({"Origin": "https://elsewhere.example"}, {}):
+        headers = {"Authorization": f"Bearer {served.client.token}", **origin}
+        address = f"{served.client.url}/lakeflow/runs/paged/{quoted(run)}/repair"
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(address, b"task=first", headers, method="POST"), timeout=30)
+        assert refused.value.code == 403
 
 
 def test_airflow_s_own_clear_is_recorded_as_a_repair(served: Served) -> None:

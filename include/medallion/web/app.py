@@ -8,7 +8,10 @@ the routers are imported at the first request.
 from importlib import import_module
 from typing import Any
 
-ROUTERS: tuple[str, ...] = ("medallion.web.starts", "medallion.web.control", "medallion.web.triggers")
+ROUTERS: tuple[str, ...] = (
+    *("medallion.web.starts", "medallion.web.control"),
+    *("medallion.web.triggers", "medallion.web.run_page"),
+)
 """Modules with a `router` (`fastapi.APIRouter`)."""
 
 

@@ -10,21 +10,12 @@ from fastapi import APIRouter, Depends, HTTPException  # noqa: TID253  imported 
 from fastapi.responses import HTMLResponse  # noqa: TID253  as above
 
 from medallion.triggers.outlook import Outlook, TriggerOutlook, firing_words, moment, outlook, seen_words
+from medallion.web.page import POLICY, frame, table, time_text
 
 router = APIRouter(tags=["triggers"])
 MayRead = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
 MOST = 100
-POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-"""The page runs nothing and loads nothing."""
-
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Triggers of {name}</title>
-<meta http-equiv="refresh" content="10"><style>
-:root {{ color-scheme: light dark }}
-body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem }}
-table {{ border-collapse: collapse; width: 100%; margin-bottom: 1.5rem }}
-th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem; border-bottom: 1px solid #8884 }}
-.problem {{ color: #c5221f }}
-</style></head><body><h1>What starts {name}</h1>{body}</body></html>"""
+REFRESH = 10
 
 
 @router.get("/api/jobs/{dag_id}/triggers", dependencies=[MayRead])
@@ -54,16 +45,15 @@ def outlook_of(dag_id: str, count: int) -> Outlook:
 def page_of(told: Outlook) -> str:
     """The page as HTML. All text that comes from jobs, files and tables is escaped."""
     if not told.triggers:
-        return PAGE.format(name=escape(told.job), body="<p>Nothing: it is started by hand.</p>")
-    rows = "".join(trigger_row(trigger) for trigger in told.triggers)
-    body = f"<table><tr><th>Trigger</th><th>Next</th><th>Seen so far</th><th>Fired last</th></tr>{rows}</table>"
-    firings = "".join(
+        return frame(f"What starts {told.job}", "<p>Nothing: it is started by hand.</p>")
+    body = table(("Trigger", "Next", "Seen so far", "Fired last"), [trigger_row(item) for item in told.triggers])
+    firings = [
         f"<tr><td>{time_text(moment(firing.at))}</td><td>{escape(firing.key)}</td><td>{escape(firing_words(firing))}</td></tr>"
         for firing in told.firings
-    )
+    ]
     if firings:
-        body += f"<h2>Firings</h2><table><tr><th>At</th><th>Trigger</th><th>What</th></tr>{firings}</table>"
-    return PAGE.format(name=escape(told.job), body=body)
+        body += "<h2>Firings</h2>" + table(("At", "Trigger", "What"), firings)
+    return frame(f"What starts {told.job}", body, refresh=REFRESH)
 
 
 def trigger_row(trigger: TriggerOutlook) -> str:
@@ -75,8 +65,3 @@ def trigger_row(trigger: TriggerOutlook) -> str:
     following = "<br>".join(time_text(at) for at in trigger.next)
     fired = time_text(trigger.fired) if trigger.fired else ""
     return f"<tr><td>{text}</td><td>{following}</td><td>{seen}</td><td>{fired}</td></tr>"
-
-
-def time_text(at: Any) -> str:
-    """A time as a person reads it."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
