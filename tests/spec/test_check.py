@@ -530,3 +530,13 @@ def test_schedules_and_references_are_read(raw: Any, path: str, says: str, lenie
     found = [problem for problem in check_job(raw, lenient=lenient) if problem.path == path]
     assert [problem.severity for problem in found] == [Severity.WARNING if lenient else Severity.ERROR]
     assert says in found[0].message
+
+
+def test_a_job_of_the_old_single_task_form_is_told_where_its_task_belongs() -> None:
+    raw = {"name": "j", "new_cluster": {"num_workers": 1}, "notebook_task": NOTE, "timeout_seconds": 5}
+    assert problems(raw) == [
+        'warning $.new_cluster: unknown key "new_cluster" (it belongs to a task)',
+        'warning $.notebook_task: unknown key "notebook_task" (it belongs to a task)',
+        "error $.notebook_task: the job has no tasks: its only task stands at the top, as in Jobs API 2.0 "
+        '("tasks": [{"task_key": "main", …}], with new_cluster, notebook_task inside)',
+    ]
