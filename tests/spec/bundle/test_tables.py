@@ -272,3 +272,18 @@ def test_what_is_said_and_where(resolve: Resolve, root: str, expected: list[tupl
 def test_a_pattern_of_sync_without_a_match_is_said(resolve: Resolve, pattern: str, *, is_said: bool) -> None:
     root = f"bundle: {{name: b}}\nsync: {{exclude: ['{pattern}']}}\n"
     assert bool(resolve(root, {"src/deep/a.sql": "select 1"}).problems) is is_said
+
+
+@pytest.mark.parametrize(
+    ("sync", "messages"),
+    [
+        ("{exclude: ['**']}", ["no file is left to deploy"]),
+        ("{exclude: ['*.py', '*.yml']}", ["no file is left to deploy"]),
+        ("{exclude: ['*.py', '*.yml', '!n.py']}", []),
+        ("{exclude: ['*.py', '*.yml'], include: ['n.*']}", []),
+        ("{exclude: ['*.py']}", []),
+    ],
+)
+def test_patterns_that_leave_nothing_to_deploy_are_said(resolve: Resolve, sync: str, messages: list[str]) -> None:
+    found = resolve(f"bundle: {{name: b}}\nsync: {sync}\n")
+    assert [problem.message for problem in found.problems] == messages

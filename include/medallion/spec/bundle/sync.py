@@ -1,4 +1,4 @@
-"""Patterns of `sync.include` and `sync.exclude` that match no file, which is probably a mistake. Runs at parse.
+"""Patterns of `sync.include` and `sync.exclude` that match no file, or leave none: probably mistakes. Runs at parse.
 
 They read as lines of a .gitignore: without a slash in front a pattern may match at any depth, `**` spans folders, and
 what matches a folder matches all that is in it.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from medallion.spec.bundle.report import Report
@@ -21,23 +22,48 @@ PART = re.compile(r"^/\*\*/|/\*\*/|\*\*/|/\*\*|\*|\\.|.", re.DOTALL)
 SPANS = {"/**/": "(?:/|/.+/)", "**/": "(?:|.*/)", "/**": "(?:|/.*)", "*": "[^/]*"}
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One pattern of `sync.include` or `sync.exclude`."""
+
+    key: str
+    index: int
+    node: Node
+    pattern: re.Pattern[str]
+
+    @property
+    def brings_back(self) -> bool:
+        """Whether it takes files out of what the lines before it matched."""
+        return str(self.node.value).startswith("!")
+
+
 def check_patterns(tree: Node, folder: Path, report: Report) -> None:
-    """Warn of patterns without a match."""
-    listed = [
-        ((*("sync", key), index), item)
+    """Warn of patterns without a match, and when they leave nothing to deploy."""
+    lines = [
+        Line(key, index, item, pattern_of(str(item.value).removeprefix("!")))
         for key in ("exclude", "include")
         for index, item in enumerate((tree.at("sync", key) or EMPTY).elements())
         if item.kind == "string" and item.value
     ]
-    open_patterns = {at: pattern_of(str(item.value).removeprefix("!")) for at, item in listed}
-    files = files_below(folder) if listed else iter(())
-    for count, name in enumerate(files):
-        if not open_patterns or count >= MOST_FILES:
+    waiting = list(lines)
+    nothing = any(line.key == "exclude" for line in lines)
+    for count, name in enumerate(files_below(folder) if lines else ()):
+        if count >= MOST_FILES or not (waiting or nothing):
             return
-        open_patterns = {at: pattern for at, pattern in open_patterns.items() if not pattern.match(name)}
-    for at, item in listed:
-        if at in open_patterns:
-            report.warning(f"the pattern {item.value} matches no file", item, at)
+        waiting = [line for line in waiting if not line.pattern.match(name)]
+        nothing = nothing and (is_in(lines, "exclude", name) and not is_in(lines, "include", name))
+    for line in waiting:
+        at = ("sync", line.key, line.index)
+        report.warning(f"the pattern {line.node.value} matches no file", line.node, at)
+    if nothing:
+        report.warning("no file is left to deploy", tree.at("sync", "exclude"), ("sync", "exclude"))
+
+
+def is_in(lines: Sequence[Line], key: str, name: str) -> bool:
+    """Whether the patterns of one list match a file, the later ones having the last word."""
+    return next(
+        (not line.brings_back for line in reversed(lines) if line.key == key and line.pattern.match(name)), False
+    )
 
 
 def files_below(folder: Path) -> Iterator[str]:
