@@ -98,6 +98,13 @@ def test_a_null_list_or_object_is_a_field_that_is_not_set(resolve: Resolve, name
             "tasks.0.dbt_task.project_directory",
             DEPLOYED,
         ),
+        (task('run_job_task: {job_id: "123"}'), "tasks.0.run_job_task.job_id", 123),
+        (
+            task("run_job_task: {job_id: '${resources.jobs.j.id}'}"),
+            "tasks.0.run_job_task.job_id",
+            "${resources.jobs.j.id}",
+        ),
+        (task("run_job_task: {job_id: child}"), "tasks.0.run_job_task", {}),
         (LINES, "environments.0.spec.dependencies.0", "a >= 2"),
         (LINES, "environments.0.spec.dependencies.1", "./d/x.whl"),
         (LINES, "environments.0.spec.dependencies.2", f"-r {DEPLOYED}/n.txt"),
