@@ -13,6 +13,7 @@ import pytest
 
 from medallion.cli import app, main
 
+BUNDLES = Path(__file__).parents[1] / "data" / "bundles"
 CONDITION = {"op": "EQUAL_TO", "left": "1", "right": "1"}
 GOOD = {"name": "nightly", "tasks": [{"task_key": "a", "condition_task": CONDITION}]}
 COMMANDS = [
@@ -207,6 +208,39 @@ def test_resolve_prints_a_bundles_resources(project: Path, capsys: pytest.Captur
     )
     assert main(["resolve", str(bundle), "--var", "who=all=of us"]) == 0
     assert told(capsys)["resources"]["jobs"]["j"]["name"] == "for all=of us"
+    assert main(["resolve", str(bundle), "--json", "--var", "who=a", "--var", "who=b"]) == 2
+    assert "given twice" in told(capsys)["error"]
+
+
+@pytest.mark.parametrize("golden", sorted(BUNDLES.glob("*/expected/*.json")), ids=lambda path: path.parents[1].name)
+def test_resolve_prints_what_the_official_command_line_prints(
+    golden: Path, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = [] if golden.stem == "default" else ["--target", golden.stem]
+    assert main(["--project", str(project), "resolve", str(golden.parents[1]), *target, "--user", "someone"]) == 0
+    expected = json.loads(golden.read_text())["resources"]
+    for item in (item for items in expected.values() for item in items.values()):
+        for added in ("deployment", "edit_mode", "format"):
+            item.pop(added, None)
+    assert told(capsys)["resources"] == expected
+
+
+def test_resolve_says_no_more_of_a_bundle_than_the_official_command_line(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = project / "bundle"
+    bundle.mkdir()
+    (bundle / "databricks.yml").write_text(
+        "bundle: {name: b}\n"
+        "resources: {jobs: {j: {name: '${resources.jobs.k.name}', tasks: [{task_key: a, depends_on: [{task_key: z}]}]},"
+        " k: {name: k}}}\n"
+    )
+    assert main(["resolve", str(bundle)]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["resources"]["jobs"]["j"]["name"] == "${resources.jobs.k.name}"
+    assert err == ""
+    assert main(["check", str(bundle)]) == 2
+    assert "the task has no type" in capsys.readouterr().out
 
 
 def test_settings_tell_value_and_origin(

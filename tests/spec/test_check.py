@@ -530,3 +530,41 @@ def test_schedules_and_references_are_read(raw: Any, path: str, says: str, lenie
     found = [problem for problem in check_job(raw, lenient=lenient) if problem.path == path]
     assert [problem.severity for problem in found] == [Severity.WARNING if lenient else Severity.ERROR]
     assert says in found[0].message
+
+
+def test_a_job_of_the_old_single_task_form_is_told_where_its_task_belongs() -> None:
+    raw = {"name": "j", "new_cluster": {"num_workers": 1}, "notebook_task": NOTE, "timeout_seconds": 5}
+    assert problems(raw) == [
+        'warning $.new_cluster: unknown key "new_cluster" (it belongs to a task)',
+        'warning $.notebook_task: unknown key "notebook_task" (it belongs to a task)',
+        "error $.notebook_task: the job has no tasks: its only task stands at the top, as in Jobs API 2.0 "
+        '("tasks": [{"task_key": "main", …}], with new_cluster, notebook_task inside)',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "severities"),
+    [
+        ({"notebook_task": {"notebook_path": "/Users/<you>/n"}}, ["error"]),
+        ({"existing_cluster_id": "<cluster-id>"}, ["error"]),
+        ({"email_notifications": {"on_failure": ["<your-mail>"]}}, ["error"]),
+        ({"notebook_task": {**NOTE, "base_parameters": {"html": "<b>x</b>", "type": "Map<String>"}}}, []),
+        ({"notebook_task": {**NOTE, "base_parameters": {"table": "<CATALOG>.s"}}}, ["error"]),
+        ({"description": "for <YOU>"}, ["warning"]),
+        ({"description": "for <you>"}, []),
+    ],
+)
+def test_what_counts_as_a_placeholder(fields: dict[str, Any], severities: list[str]) -> None:
+    found = [problem for problem in check_job(job(task(**fields))) if "placeholder" in problem.message]
+    assert [str(problem.severity) for problem in found] == severities
+
+
+def test_dependencies_of_tasks_without_a_key_of_their_own_are_checked_too() -> None:
+    nameless = {**after("aa"), "notebook_task": NOTE}
+    raw = job(task("a"), task("b", **after("a")), task("b", **after("bb")), nameless)
+    assert set(problems(raw)) == {
+        'error $.tasks[2].task_key: task_key "b" stands twice, first at tasks[1]',
+        'error $.tasks[2].depends_on[0].task_key: "b" depends on "bb", which is no task (did you mean b?)',
+        "error $.tasks[3]: task_key is required and not set",
+        'error $.tasks[3].depends_on[0].task_key: the task depends on "aa", which is no task (did you mean a?)',
+    }

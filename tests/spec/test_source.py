@@ -159,3 +159,9 @@ def test_what_is_no_file_is_an_error_and_does_not_block(tmp_path: Path) -> None:
 )
 def test_a_path_is_written_as_people_read_it(path: JsonPath, text: str) -> None:
     assert format_path(path) == text
+
+
+def test_a_text_without_its_opening_brace_is_told_so() -> None:
+    document, (problem,) = parse_json('  "name": "j",\n  "tasks": []\n')
+    assert document is None
+    assert (problem.line, problem.column, problem.hint) == (1, 9, "a definition begins with {")

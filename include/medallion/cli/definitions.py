@@ -20,7 +20,6 @@ from medallion.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from medallion.components.jobs import Found
     from medallion.spec.problems import Problem
 
 UserOption = Annotated[
@@ -31,7 +30,7 @@ UserOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command(rich_help_panel="Jobs")(check)
-    app.command(rich_help_panel="Jobs")(resolve)
+    app.command("resolve", rich_help_panel="Jobs")(show_resolved)
     app.command("list", rich_help_panel="Jobs")(list_jobs)
 
 
@@ -84,43 +83,42 @@ def summary(problems: list[Problem], *, files: int, jobs: int) -> str:
     return f"{files} file{'s' * (files != 1)}, {jobs} job{'s' * (jobs != 1)}: {told or 'no problems'}"
 
 
-def resolve(
+def show_resolved(
     ctx: typer.Context,
     path: Annotated[Path, typer.Argument(help="A bundle's folder or databricks.yml, or a job file.")],
     target: TargetOption = None,
     var: VariableOption = None,
     user: UserOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the resolved resources of a bundle or job file as JSON, with paths as the Databricks CLI would deploy them.
+
+    What it says of a bundle is what `databricks bundle validate` says; `check` says more about its jobs.
 
     \b
     Examples:
       medallion resolve my_bundle --target dev --user someone@example.com
       medallion resolve my_bundle --var catalog=main | jq .jobs
     """
-    from medallion.components.jobs import find, read
+    from medallion.components.jobs import find, resolve
+    from medallion.errors import SpecError
 
+    del as_json  # it is JSON in any case
     settings = settings_of(ctx)
-    entries = read(
-        settings, find(settings, [path.absolute()]), target=target, variables=assignments(var, "--var"), user=user
-    )
+    given = assignments(var, "--var", once=True)
     resources: dict[str, Any] = {}
-    for entry in entries:
-        entry.loaded.require()
-        for kind, items in resources_of(entry).items():
+    problems: list[Problem] = []
+    failed = False
+    for place in find(settings, [path.absolute()]):
+        found = resolve(settings, place, target=target, variables=given, user=user)
+        problems += found.problems
+        failed = failed or bool(found.errors)
+        for kind, items in found.resources.items():
             resources.setdefault(kind, {}).update(items)
-    show_problems([item for entry in entries for item in entry.loaded.problems], console(error=True))
+    if failed:
+        raise SpecError(problems)
+    show_problems(problems, console(error=True))
     print_json({"resources": resources})
-
-
-def resources_of(entry: Found) -> dict[str, Any]:
-    """The resources of one path, by kind and key. A job file alone has its jobs only."""
-    resources = {kind: dict(items) for kind, items in entry.loaded.resources.items()}
-    jobs = resources.setdefault("jobs", {})
-    for definition in entry.loaded.jobs:
-        if definition.key not in jobs:
-            jobs[definition.key] = definition.job.to_json()
-    return resources
 
 
 def list_jobs(ctx: typer.Context, target: TargetOption = None, as_json: JsonOption = False) -> None:

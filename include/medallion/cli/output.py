@@ -122,12 +122,17 @@ def shown(path: Path | None) -> str | None:
         return str(path)
 
 
-def assignments(pairs: Iterable[str] | None, option: str) -> dict[str, str]:
-    """`name=value` texts of a repeated option as a mapping. The value may hold further equal signs."""
+def assignments(pairs: Iterable[str] | None, option: str, *, once: bool = False) -> dict[str, str]:
+    """`name=value` texts of a repeated option as a mapping. The value may hold further equal signs.
+
+    :param once: a name may be given once only; else the last value counts.
+    """
     found: dict[str, str] = {}
     for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint=option)
+        if once and name in found:
+            raise typer.BadParameter(f"{name} is given twice: {found[name]!r} and {value!r}", param_hint=option)
         found[name] = value
     return found

@@ -62,6 +62,40 @@ def missing_path(path: Path) -> Problem:
     return Problem(Severity.ERROR, "no such file or folder", file=path, hint=hint)
 
 
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one path resolves to: resources by kind and key, and what is wrong with it."""
+
+    resources: Mapping[str, Any]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that stop it."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+
+def resolve(
+    settings: Settings, place: Path, *, target: str | None, variables: Mapping[str, str], user: str | None
+) -> Resources:
+    """The resources of a bundle, just as Databricks' CLI resolves it, or those of a job file."""
+    from medallion.spec.bundle import resolve_bundle
+    from medallion.spec.discovery import BUNDLE_FILES
+
+    if place.is_dir() or place.name in BUNDLE_FILES:
+        found = resolve_bundle(
+            place,
+            target=target or settings.bundle_target,
+            variables=variables,
+            user=user or settings.user,
+            lookups=settings.lookups,
+        )
+        return Resources(found.resources, found.problems)
+    (entry,) = read(settings, [place], target=target, variables=variables, user=user)
+    jobs = {definition.key: definition.job.to_json() for definition in entry.loaded.jobs}
+    return Resources({**entry.loaded.resources, "jobs": jobs}, entry.loaded.problems)
+
+
 def read(
     settings: Settings,
     places: Iterable[Path],

@@ -80,7 +80,7 @@ def from_database(
         check=False,
     )
     try:
-        told: dict[str, Any] = json.loads(done.stdout)
+        told = answer_in(done.stdout)
     except ValueError:
         tail = "\n".join(done.stderr.strip().splitlines()[-5:])
         raise TargetError(
@@ -88,4 +88,15 @@ def from_database(
         ) from None
     if "error" in told:
         raise RunError(told["error"], hint=told.get("hint"))
+    return told
+
+
+def answer_in(printed: str) -> dict[str, Any]:
+    """The object in the last line. Plugins of other packages may log to standard output while Airflow is imported.
+
+    :raises ValueError: the last line is none.
+    """
+    told = json.loads((printed.strip().splitlines() or [""])[-1])
+    if not isinstance(told, dict):
+        raise ValueError(f"{told!r} is no answer")
     return told

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def called(job: Job) -> Iterator[object]:
     """The `job_id` of each run-job task, those inside for-each tasks too."""
     for task in job.tasks or ():
-        inner = task.payload.task if task.kind == "for_each_task" else task
-        if inner.kind == "run_job_task":
-            yield inner.payload.job_id
+        # Not by the task's kind: a task that has none is an error of its own and must not hide the circle.
+        inner = task.for_each_task.task if task.for_each_task is not None else task
+        if inner.run_job_task is not None:
+            yield inner.run_job_task.job_id
 
 
 def circles(definitions: Iterable[JobDefinition]) -> list[Problem]:

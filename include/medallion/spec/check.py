@@ -97,7 +97,7 @@ def every_task(raw: Raw) -> Iterator[tuple[Raw, JsonPath, bool]]:
 def check_tasks(raw: Raw, findings: Findings) -> None:
     """What is asked of each task, in the job or in a for-each task."""
     if not raw.get("tasks"):
-        findings.warning(("tasks",) if "tasks" in raw else (), "the job has no tasks")
+        check_no_tasks(raw, findings)
     shared = {
         field: {name for _, name in names_in(raw.get(entries), field)}
         for field, entries in (
@@ -112,6 +112,17 @@ def check_tasks(raw: Raw, findings: Findings) -> None:
         check_compute(task, path, findings)
         check_for_each(task, path, findings, nested=nested)
         check_run_job(task, path, findings)
+
+
+def check_no_tasks(raw: Raw, findings: Findings) -> None:
+    """A job without tasks does nothing. One with a task's type beside its name is of the old form: Jobs API 2.0."""
+    kind = next((name for name in TASK_KINDS if raw.get(name) is not None), None)
+    if kind is None:
+        findings.warning(("tasks",) if "tasks" in raw else (), "the job has no tasks")
+        return
+    moved = [name for name in raw if name in Task.model_fields and name not in Job.model_fields]
+    hint = f'"tasks": [{{"task_key": "main", …}}], with {", ".join(moved)} inside'
+    findings.error((kind,), "the job has no tasks: its only task stands at the top, as in Jobs API 2.0", hint, key=True)
 
 
 def check_kind(task: Raw, path: JsonPath, findings: Findings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -22,26 +22,36 @@ Tasks = dict[str, tuple[int, Mapping[str, Any]]]
 
 
 def check_dependencies(raw: Mapping[str, Any], findings: Findings) -> None:
-    """Everything about keys and edges of the job's tasks."""
-    tasks = check_keys(raw, findings)
+    """Everything about keys and edges of the job's tasks, those without a key of their own too."""
+    listed = entries(raw)
+    tasks = check_keys(listed, findings)
     graph: dict[str, list[str]] = {key: [] for key in tasks}
-    for key, (index, task) in tasks.items():
+    for index, task in listed:
+        key = task.get("task_key")
+        counts = isinstance(key, str) and tasks[key][0] == index
+        who = shown(key) if isinstance(key, str) else "the task"
         for path, parent, outcome in edges(index, task):
-            if parent in tasks:
-                graph[key].append(parent)
-            else:
+            if parent not in tasks:
                 hint = did_you_mean(parent, tasks) or "add the task or remove the dependency"
-                findings.error((*path, "task_key"), f"{shown(key)} depends on {shown(parent)}, which is no task", hint)
+                findings.error((*path, "task_key"), f"{who} depends on {shown(parent)}, which is no task", hint)
+            elif counts:
+                graph[str(key)].append(parent)
             check_outcome(path, outcome, tasks.get(parent), findings)
     check_cycles(graph, tasks, findings)
 
 
-def check_keys(raw: Mapping[str, Any], findings: Findings) -> Tasks:
+def entries(raw: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The tasks that are objects, each with its index."""
+    listed = raw.get("tasks")
+    found = enumerate(listed if isinstance(listed, (list, tuple)) else ())
+    return [(index, task) for index, task in found if isinstance(task, dict)]
+
+
+def check_keys(listed: Sequence[tuple[int, Mapping[str, Any]]], findings: Findings) -> Tasks:
     """The tasks by key; a key that stands twice or has other characters is reported."""
     tasks: Tasks = {}
-    entries = raw.get("tasks")
-    for index, task in enumerate(entries if isinstance(entries, (list, tuple)) else ()):
-        key = task.get("task_key") if isinstance(task, dict) else None
+    for index, task in listed:
+        key = task.get("task_key")
         if not isinstance(key, str):
             continue
         path = ("tasks", index, "task_key")

@@ -90,6 +90,8 @@ def hint_for_key(model: type[Model], name: str) -> str | None:
     own = shape_of(model)
     if near := nearest(name, own, likeness=0.8):
         return f"did you mean {near}?"
+    if name in homes():
+        return f"it belongs to {homes()[name]}"
     if near := nearest(name, homes(), likeness=0.85):
         return f"did you mean {near}? It belongs to {homes()[near]}"
     return did_you_mean(name, own)

@@ -172,7 +172,8 @@ def syntax_problem(error: json.JSONDecodeError, file: Path | None) -> Problem:
         return Problem(Severity.ERROR, "the file is empty", file, 1, 1)
     found = f" at {text[at]!r}" if at < len(text) else " at the end of the text"
     message = f"not JSON: {error.msg[:1].lower()}{error.msg[1:]}{found}"
-    hint = SYNTAX_HINTS.get(text[at : at + 1])
+    is_object = text.lstrip().startswith(("{", "["))
+    hint = SYNTAX_HINTS.get(text[at : at + 1]) if is_object else "a definition begins with {"
     return Problem(Severity.ERROR, message, file, error.lineno, error.colno, hint=hint)
 
 

@@ -10,6 +10,27 @@ from medallion.spec.positions import JsonPath
 from medallion.spec.problems import Severity
 
 PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_ -]*>")
+ANY_PLACEHOLDER = re.compile(r"<(?:[A-Za-z][A-Za-z0-9_-]*|[A-Z][A-Z0-9_ -]*)>")
+NAMES_A_THING = frozenset(
+    {
+        *(
+            "notebook_path",
+            "python_file",
+            "path",
+            "project_directory",
+            "workspace_path",
+            "git_url",
+            "git_branch",
+            "url",
+        ),
+        *("existing_cluster_id", "warehouse_id", "pipeline_id", "job_id", "query_id", "alert_id", "dashboard_id", "id"),
+        *("node_type_id", "instance_pool_id", "policy_id", "spark_version", "timezone_id"),
+        *("user_name", "service_principal_name", "group_name", "on_start", "on_success", "on_failure"),
+        *("whl", "jar", "egg", "requirements", "dependencies", "package"),
+    }
+)
+"""Fields where `<username>` can be nothing but a placeholder. Elsewhere it may be markup, or a type's parameter."""
+
 REFERENCE = re.compile(r"\$\{[A-Za-z][\w-]*(?:\.[\w-]+|\[[0-9]+\])*\}")
 """A reference of asset bundles: `${var.catalog}` (reference of the bundle syntax, "Substitutions")."""
 
@@ -33,7 +54,9 @@ def check_texts(raw: dict[str, Any], findings: Findings) -> None:
 
 def check_text(text: str, path: JsonPath, findings: Findings) -> None:
     """One text. A description is for people: what looks like a placeholder there does no harm."""
-    for found in dict.fromkeys(PLACEHOLDER.findall(text)) if "<" in text else ():
+    field = next((step for step in reversed(path) if isinstance(step, str)), "")
+    pattern = ANY_PLACEHOLDER if field in NAMES_A_THING else PLACEHOLDER
+    for found in dict.fromkeys(pattern.findall(text)) if "<" in text else ():
         severity = Severity.WARNING if path[-1] == "description" else Severity.ERROR
         findings.add(severity, path, f"the placeholder {found} has no value", "write the value in its place")
     if "${" not in text or findings.lenient:

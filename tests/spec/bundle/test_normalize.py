@@ -101,6 +101,6 @@ def test_empty_texts_in_optional_fields_are_dropped(resolve: Resolve) -> None:
 
 
 def test_resources_that_do_not_run_locally_are_kept_as_they_are(resolve: Resolve) -> None:
-    resolved = resolve("bundle: {name: x}\nresources: {experiments: {a: {name: /d, own: [1, {b: null}]}}}")
-    assert resolved.resources["experiments"]["a"]["own"] == [1, {"b": None}]
+    resolved = resolve("bundle: {name: x}\nresources: {apps: {a: {name: d, own: [1, {b: null}]}}}")
+    assert resolved.resources["apps"]["a"]["own"] == [1, {"b": None}]
     assert not resolved.problems

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from medallion.spec.bundle.fields import AUTHENTICATION, REQUIRED_ELSEWHERE, SINGULAR, root
+from medallion.spec.bundle.fields import AUTHENTICATION, SINGULAR, root
 from medallion.spec.bundle.references import has_reference, reference_names
 from medallion.spec.bundle.report import Report
+from medallion.spec.bundle.resource_fields import REQUIRED_ELSEWHERE
 from medallion.spec.bundle.schema import ListOf, MapOf, Scalar, Schema, Struct
 from medallion.spec.bundle.tree import ANY, EMPTY, Node, Places, matches
 from medallion.spec.positions import JsonPath
@@ -41,6 +42,8 @@ def check_settings(tree: Node, report: Report) -> None:
         report.error(
             f"bundle.engine is {engine.value}; it must be one of {', '.join(ENGINES)}", engine, ("bundle", "engine")
         )
+    if engine is not None and engine.value == "terraform":
+        report.warning("the engine terraform is deprecated", engine, ("bundle", "engine"), "use the engine direct")
     for path, node in matches(tree, ("resources", ANY, ANY)):
         if node.value is None:
             report.error(f"{SINGULAR.get(str(path[1]), path[1])} {path[2]} is not defined", node, path)
@@ -70,11 +73,16 @@ def check_scripts(tree: Node, report: Report) -> None:
                     report.error(message, value, (*path, "env", key), "use bundle, workspace or var")
 
 
+ALERT_DEPTH = 3
+"""Steps to an alert. One that has a file_path takes its fields from that file, which is not read here."""
+
+
 def check_fields(tree: Node, report: Report) -> None:
     """Required fields that are not set, and words that an enum does not have: warnings, as in the CLI."""
     found = list(structs(tree, root(), ()))
     for path, node, schema in found:
-        for name in schema.required:
+        from_file = len(path) == ALERT_DEPTH and path[1] == "alerts" and node.get("file_path") is not None
+        for name in schema.required if not from_file else ():
             value = node.get(name)
             if value is None or value.value is None:
                 report.warning(f"required field {name} is not set", node, path)
@@ -83,6 +91,28 @@ def check_fields(tree: Node, report: Report) -> None:
             for name in (name for name in names if node.kind == "map" and node.get(name) is None):
                 report.warning(f"required field {name} is not set", node, path)
     check_words(found, report)
+
+
+def check_other_kinds(tree: Node, report: Report) -> None:
+    """What resources that do not run here must have, and must not."""
+    for kind, names in NEEDED.items() if not report.failed else ():  # else a value may lack for another reason
+        for path, node in matches(tree, ("resources", kind, ANY)):
+            for name in (name for name in names if node.kind == "map" and not node.text(name).strip()):
+                report.error(f"a {SINGULAR[kind]} needs a {name}", node, path)
+    for kind, name in OF_THE_DEPLOYMENT.items():
+        for path, node in matches(tree, ("resources", kind, ANY, name)):
+            at = tree.at(*path[:3]) if name == "etag" else node
+            report.error(f"{name} is set by the deployment", at, path, "remove it")
+    for path, node in matches(tree, ("resources", "genie_spaces", ANY)):
+        if node.get("file_path") is not None and node.get("serialized_space") is not None:
+            report.error("file_path and serialized_space are both set", node.get("serialized_space"), path)
+    for path, item in matches(tree, ("resources", "secret_scopes", ANY, "permissions", ANY)):
+        if not any(item.text(name) for name in ("user_name", "group_name", "service_principal_name")):
+            report.error("a permission of a secret scope names nobody", tree.at(*path[:3]), path)
+
+
+NEEDED = {"dashboards": ("display_name", "warehouse_id"), "sql_warehouses": ("name",)}
+OF_THE_DEPLOYMENT = {"dashboards": "etag", "genie_spaces": "etag", "job_runs": "idempotency_token"}
 
 
 def check_words(found: Iterable[tuple[JsonPath, Node, Struct]], report: Report) -> None:
@@ -139,66 +169,3 @@ def check_deployment(tree: Node, report: Report) -> None:
             for name in ("deployment_id", "version_id"):
                 if node.get(name) is not None:
                     report.error(f"{name} is set by the deployment", node.get(name), (*path, name), "remove it")
-
-
-COMPUTE = ("job_cluster_key", "environment_key", "existing_cluster_id", "new_cluster")
-NEED_COMPUTE = ("python_wheel_task", "dbt_task", "spark_jar_task", "spark_submit_task", "spark_python_task")
-SINGLE_NODE = {
-    ("spark_conf", "spark.databricks.cluster.profile"): "singleNode",
-    ("spark_conf", "spark.master"): "local",
-    ("custom_tags", "ResourceClass"): "SingleNode",
-}
-CLUSTERS: tuple[JsonPath, ...] = (
-    ("resources", "clusters", ANY),
-    ("resources", "jobs", ANY, "job_clusters", ANY, "new_cluster"),
-    ("resources", "jobs", ANY, "tasks", ANY, "new_cluster"),
-    ("resources", "jobs", ANY, "tasks", ANY, "for_each_task", "task", "new_cluster"),
-    ("resources", "pipelines", ANY, "clusters", ANY),
-)
-
-
-def check_single_node(tree: Node, report: Report) -> None:
-    """A cluster without workers must be set up as a single node."""
-    for pattern in CLUSTERS:
-        for path, cluster in matches(tree, pattern):
-            workers, flag = cluster.get("num_workers"), cluster.get("is_single_node")
-            if workers is None or workers.kind != "int" or workers.value > 0 or cluster.text("policy_id"):
-                continue
-            if flag is not None and flag.value is True:
-                continue
-            if not all(is_set(cluster, field, key, word) for (field, key), word in SINGLE_NODE.items()):
-                hint = "set is_single_node, or spark_conf and custom_tags for a single node"
-                report.warning("the cluster has no workers and is not set up as a single node", cluster, path, hint)
-
-
-def is_set(cluster: Node, field: str, key: str, word: str) -> bool:
-    """Whether a cluster has one setting of a single node; a Spark master may name its threads after it."""
-    text = cluster.text(field, key)
-    return text.startswith(word) if word == "local" else text == word
-
-
-def check_job_compute(tree: Node, report: Report) -> None:
-    """Cluster keys of tasks exist, and tasks that need compute name one."""
-    for path, job in matches(tree, ("resources", "jobs", ANY)):
-        keys = {cluster.text("job_cluster_key") for cluster in (job.get("job_clusters") or EMPTY).elements()}
-        for index, task in enumerate((job.get("tasks") or EMPTY).elements()):
-            at = (*path, "tasks", index)
-            check_task_compute(task, keys, at, report)
-            inner = task.at("for_each_task", "task")
-            if inner is not None:
-                check_task_compute(inner, keys, (*at, "for_each_task", "task"), report)
-
-
-def check_task_compute(task: Node, keys: set[str], at: JsonPath, report: Report) -> None:
-    """One task's compute."""
-    key = task.text("job_cluster_key")
-    if key and key not in keys:
-        hint = did_you_mean(key, keys) or "define it under job_clusters"
-        where = (*at, "job_cluster_key")
-        report.warning(f"job_cluster_key {key} is not defined", task.get("job_cluster_key"), where, hint)
-    given = {name for name, value in task.items() if value.value not in (None, "")}
-    named = [name for name in COMPUTE if name in given]
-    needs = next((name for name in NEED_COMPUTE if name in given), None)
-    if needs and not named and task.get("notebook_task") is None:
-        message = f"task {task.text('task_key')} needs a cluster or an environment for its {needs}"
-        report.error(message, task, at, f"set one of {', '.join(COMPUTE)}")

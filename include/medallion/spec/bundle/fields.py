@@ -1,13 +1,22 @@
 """The fields of a bundle's files: the root, targets, variables, and the resources that a local runner uses. Pure.
 
-Source: reference §17 and §18, and the field lists that Databricks publishes for bundles. Resources that are not
-listed here are kept as they are and not looked into.
+Source: reference §17 and §18, and the field lists that Databricks publishes for bundles. Resources that are listed
+neither here nor in `resource_fields.py` are kept as they are and not looked into.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
+from medallion.spec.bundle.resource_fields import (
+    RUN_AS,
+    RUN_AS_OR_GROUP,
+    analytics,
+    models,
+    permissions,
+    resource,
+    securables,
+)
 from medallion.spec.bundle.schema import (
     ANYTHING,
     BOOL,
@@ -61,45 +70,6 @@ SINGULAR = {
 }
 """Every kind of resource that a bundle may define, and the word for one of them."""
 
-REQUIRED_ELSEWHERE: dict[str, tuple[str, ...]] = {
-    "alerts": ("display_name", "evaluation", "query_text", "schedule", "warehouse_id"),
-    "apps": ("name",),
-    "catalogs": ("name",),
-    "database_catalogs": ("database_instance_name", "database_name", "name"),
-    "database_instances": ("name",),
-    "external_locations": ("credential_name", "name", "url"),
-    "instance_pools": ("instance_pool_name", "node_type_id"),
-    "job_runs": ("job_id",),
-    "model_serving_endpoints": ("name",),
-    "models": ("name",),
-    "quality_monitors": ("assets_dir", "output_schema_name", "table_name"),
-    "secret_scopes": ("name",),
-    "synced_database_tables": ("name",),
-    "vector_search_endpoints": ("endpoint_type", "name"),
-}
-"""What the resources that are not looked into must have at least."""
-
-PERMISSION_LEVELS = words(
-    *("CAN_ATTACH_TO", "CAN_BIND", "CAN_CREATE", "CAN_CREATE_APP", "CAN_EDIT", "CAN_EDIT_METADATA", "CAN_MANAGE"),
-    *("CAN_MANAGE_PRODUCTION_VERSIONS", "CAN_MANAGE_RUN", "CAN_MANAGE_STAGING_VERSIONS", "CAN_MONITOR"),
-    *("CAN_MONITOR_ONLY", "CAN_QUERY", "CAN_READ", "CAN_RESTART", "CAN_RUN", "CAN_USE", "CAN_VIEW"),
-    *("CAN_VIEW_METADATA", "IS_OWNER"),
-)
-RUN_AS = struct(user_name=TEXT, service_principal_name=TEXT, group_name=TEXT)
-LIFECYCLE = struct(prevent_destroy=BOOL)
-PRIVILEGES = words(
-    *("ACCESS", "ALL_PRIVILEGES", "APPLY_TAG", "BROWSE", "CREATE", "CREATE_CATALOG", "CREATE_CLEAN_ROOM"),
-    *("CREATE_CONNECTION", "CREATE_EXTERNAL_LOCATION", "CREATE_EXTERNAL_TABLE", "CREATE_EXTERNAL_VOLUME"),
-    *("CREATE_FOREIGN_CATALOG", "CREATE_FOREIGN_SECURABLE", "CREATE_FUNCTION", "CREATE_MANAGED_STORAGE"),
-    *("CREATE_MATERIALIZED_VIEW", "CREATE_MODEL", "CREATE_PROVIDER", "CREATE_RECIPIENT", "CREATE_SCHEMA"),
-    *("CREATE_SERVICE_CREDENTIAL", "CREATE_SHARE", "CREATE_STORAGE_CREDENTIAL", "CREATE_TABLE", "CREATE_VIEW"),
-    *("CREATE_VOLUME", "EXECUTE", "EXECUTE_CLEAN_ROOM_TASK", "EXTERNAL_USE_SCHEMA", "MANAGE", "MANAGE_ALLOWLIST"),
-    *("MODIFY", "MODIFY_CLEAN_ROOM", "READ_FILES", "READ_METADATA", "READ_PRIVATE_FILES", "READ_VOLUME"),
-    *("REFRESH", "SELECT", "SET_SHARE_PERMISSION", "USAGE", "USE_CATALOG", "USE_CONNECTION"),
-    *("USE_MARKETPLACE_ASSETS", "USE_PROVIDER", "USE_RECIPIENT", "USE_SCHEMA", "USE_SHARE", "WRITE_FILES"),
-    *("WRITE_PRIVATE_FILES", "WRITE_VOLUME"),
-)
-GRANTS = ListOf(struct(principal=TEXT, privileges=ListOf(PRIVILEGES)))
 DAYS = words("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 GIT = struct(branch=TEXT, origin_url=TEXT, commit=TEXT, bundle_root_path=TEXT, actual_branch=TEXT)
 CURRENT_USER = struct(
@@ -179,47 +149,6 @@ EXPERIMENTAL = struct(
 )
 
 
-def permissions(*levels: str) -> ListOf:
-    """Who may do what with a resource."""
-    level = words(*levels) if levels else PERMISSION_LEVELS
-    return ListOf(struct(("level",), level=level, user_name=TEXT, service_principal_name=TEXT, group_name=TEXT))
-
-
-def resource(base: Struct, **more: Schema) -> MapOf:
-    """Resources of one kind by their key: the API's fields and those that only bundles have."""
-    common: dict[str, Schema] = {"id": TEXT, "url": TEXT, "modified_status": TEXT, "lifecycle": LIFECYCLE}
-    return MapOf(Struct({**common, **base.fields, **more}, base.required))
-
-
-def schemas() -> MapOf:
-    """Schemas of Unity Catalog."""
-    fields = struct(
-        ("catalog_name", "name"),
-        name=TEXT,
-        catalog_name=TEXT,
-        comment=TEXT,
-        properties=MapOf(TEXT),
-        storage_root=TEXT,
-        custom_max_retention_hours=INT,
-    )
-    return resource(fields, grants=GRANTS)
-
-
-def volumes() -> MapOf:
-    """Volumes of Unity Catalog."""
-    fields = struct(
-        ("catalog_name", "name", "schema_name", "volume_type"),
-        name=TEXT,
-        catalog_name=TEXT,
-        schema_name=TEXT,
-        comment=TEXT,
-        storage_location=TEXT,
-        volume_type=words("EXTERNAL", "MANAGED"),
-        volume_path=TEXT,
-    )
-    return resource(fields, grants=GRANTS)
-
-
 PIPELINE_CLUSTER_FIELDS = (
     *("apply_policy_default_values", "aws_attributes", "azure_attributes", "cluster_log_conf", "custom_tags"),
     *("driver_instance_pool_id", "driver_node_type_id", "enable_local_disk_encryption", "gcp_attributes"),
@@ -227,7 +156,7 @@ PIPELINE_CLUSTER_FIELDS = (
     *("spark_env_vars", "ssh_public_keys"),
 )
 PIPELINE_TEXTS = (
-    *("name", "catalog", "schema", "target", "storage", "channel", "edition", "root_path", "run_as_user_name"),
+    *("name", "catalog", "schema", "target", "storage", "channel", "edition", "root_path"),
     *("budget_policy_id", "usage_policy_id", "serverless_compute_id"),
 )
 PIPELINE_FLAGS = (
@@ -269,10 +198,15 @@ def pipelines(cluster: Struct) -> MapOf:
     return resource(fields, permissions=permissions("CAN_MANAGE", "CAN_RUN", "CAN_VIEW", "IS_OWNER"))
 
 
+ONLY_IN_THE_API = ("access_control_list",)
+"""What a request that creates a job may hold and a bundle may not: it has `permissions` instead."""
+
+
 @cache
 def resources() -> Struct:
     """Resources by kind."""
     job = from_model(Job)
+    job = Struct({name: field for name, field in job.fields.items() if name not in ONLY_IN_THE_API}, job.required)
     cluster = from_model(ClusterSpec)
     known: dict[str, Schema] = {
         "jobs": resource(job, permissions=permissions("CAN_MANAGE", "CAN_MANAGE_RUN", "CAN_VIEW", "IS_OWNER")),
@@ -282,8 +216,9 @@ def resources() -> Struct:
             lifecycle=struct(prevent_destroy=BOOL, started=BOOL),
         ),
         "pipelines": pipelines(cluster),
-        "schemas": schemas(),
-        "volumes": volumes(),
+        **analytics(),
+        **models(),
+        **securables(),
     }
     return Struct({**dict.fromkeys(SINGULAR, MapOf(ANYTHING)), **known})
 
@@ -303,7 +238,7 @@ def root() -> Struct:
         resources=resources(),
         variables=MapOf(VARIABLE),
         git=GIT,
-        run_as=RUN_AS,
+        run_as=RUN_AS_OR_GROUP,
         sync=SYNC,
         permissions=permissions(),
     )
@@ -317,7 +252,7 @@ def root() -> Struct:
         targets=MapOf(target),
         environments=MapOf(target),
         sync=SYNC,
-        run_as=RUN_AS,
+        run_as=RUN_AS_OR_GROUP,
         presets=PRESETS,
         experimental=EXPERIMENTAL,
         permissions=permissions(),

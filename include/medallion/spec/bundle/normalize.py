@@ -16,7 +16,7 @@ from medallion.spec.bundle.references import is_whole_reference
 from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.scalars import LARGEST, SMALLEST
 from medallion.spec.bundle.schema import Anything, ListOf, MapOf, Scalar, Schema, Struct
-from medallion.spec.bundle.tree import Node, with_value
+from medallion.spec.bundle.tree import EMPTY, Node, with_value
 from medallion.spec.positions import JsonPath
 from medallion.spec.problems import did_you_mean
 
@@ -51,6 +51,8 @@ def normalize_struct(schema: Struct, node: Node, report: Report, at: JsonPath) -
                 places = (node.keys or {}).get(key) or item.places
                 report.warning(f"unknown field: {key}", places, (*at, key), did_you_mean(key, schema.fields))
             continue
+        if item.value is None and isinstance(field, (Struct, MapOf, ListOf)):
+            continue  # as if it were not there: a null is no value for a list or an object
         fitted = normalize(field, item, report, (*at, key))
         if fitted is not None:
             values[key] = fitted
@@ -68,12 +70,13 @@ def normalize_map(schema: MapOf, node: Node, report: Report, at: JsonPath) -> No
 
 
 def normalize_list(schema: ListOf, node: Node, report: Report, at: JsonPath) -> Node:
-    """A list; a path counts the elements that stay, as the CLI's does."""
+    """A list; a path counts the elements that stay, as the CLI's does. A null among objects is an empty one."""
     items: list[Node] = []
     for item in node.value:
         fitted = normalize(schema.item, item, report, (*at, len(items)))
         if fitted is not None:
-            items.append(fitted)
+            is_empty = fitted.value is None and isinstance(schema.item, Struct)
+            items.append(replace(EMPTY, places=fitted.places) if is_empty else fitted)
     same = len(items) == len(node.value) and all(new is old for new, old in zip(items, node.value, strict=True))
     return node if same else replace(node, value=items)
 

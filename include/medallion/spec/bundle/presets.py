@@ -1,4 +1,4 @@
-"""Development mode, presets, run_as and the compute override. Runs wherever bundles are read; pure.
+"""Presets, run_as and the compute override. Runs wherever bundles are read; pure.
 
 Rules: reference §17.2. Presets come before defaults, so development's four concurrent runs win over the default of one.
 """
@@ -6,14 +6,12 @@ Rules: reference §17.2. Presets come before defaults, so development's four con
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from medallion.spec.bundle.fields import WORKSPACE_PATHS
 from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.tree import EMPTY, Node, drop, made, put
 from medallion.spec.bundle.workspace import User, plain_name, tag_value
 
-DEVELOPMENT_RUNS = 4
 PAUSED, UNPAUSED = "PAUSED", "UNPAUSED"
 TRIGGERS = ("schedule", "continuous", "trigger")
 PREFIXED = {
@@ -29,24 +27,6 @@ PREFIXED = {
 
 PREFIXED_PLAINLY = ("model_serving_endpoints", "registered_models", "schemas")
 """Resources whose name takes the prefix with letters, digits and _ only."""
-
-
-def apply_mode(tree: Node, user: User) -> Node:
-    """Development mode fills in the presets that are not set."""
-    if tree.text("bundle", "mode") != "development":
-        return tree
-    if not tree.text("presets", "name_prefix"):
-        tree = put(tree, ("presets", "name_prefix"), Node(f"[dev {user.short_name}] "))
-    if tree.at("presets", "tags", "dev") is None:
-        tree = put(tree, ("presets", "tags", "dev"), Node(tag_value(user.short_name)))
-    if not (tree.at("presets", "jobs_max_concurrent_runs") or EMPTY).value:
-        tree = put(tree, ("presets", "jobs_max_concurrent_runs"), Node(DEVELOPMENT_RUNS))
-    if not tree.text("presets", "trigger_pause_status"):
-        tree = put(tree, ("presets", "trigger_pause_status"), Node(PAUSED))
-    development = tree.at("presets", "pipelines_development")
-    if development is None or development.value is not False:
-        tree = put(tree, ("presets", "pipelines_development"), Node(value=True))
-    return tree
 
 
 def each(tree: Node, kind: str) -> list[tuple[str, Node]]:
@@ -70,6 +50,7 @@ def apply_presets(tree: Node, report: Report) -> Node:
         tree = put(tree, ("resources", "jobs", key), preset_job(job, presets))
     for key, pipeline in each(tree, "pipelines"):
         tree = put(tree, ("resources", "pipelines", key), preset_pipeline(pipeline, presets))
+    tree = pause_others(tree, status)
     return tag_others(prefix_others(tree, presets.text("name_prefix")), presets)
 
 
@@ -97,6 +78,18 @@ def preset_pipeline(pipeline: Node, presets: Node) -> Node:
     if presets.text("trigger_pause_status") == PAUSED and pipeline.get("continuous") is not None:
         pipeline = put(pipeline, ("continuous",), Node(value=False))
     return add_tags(pipeline, presets)
+
+
+def pause_others(tree: Node, status: str) -> Node:
+    """Schedules of alerts with the pause status; a monitor's schedule, which cannot pause, goes when it is PAUSED."""
+    for key, alert in each(tree, "alerts") if status else ():
+        if alert.text("schedule", "quartz_cron_schedule") and not alert.text("schedule", "pause_status"):
+            at = ("resources", "alerts", key, "schedule", "pause_status")
+            tree = put(tree, at, Node(UNPAUSED if status == UNPAUSED else PAUSED))
+    for key, monitor in each(tree, "quality_monitors") if status == PAUSED else ():
+        if monitor.text("schedule", "pause_status") != UNPAUSED:
+            tree = put(tree, ("resources", "quality_monitors", key), drop(monitor, "schedule"))
+    return tree
 
 
 def prefix_name(resource: Node, field: str, prefix: str) -> Node:
@@ -127,11 +120,19 @@ def tag_others(tree: Node, presets: Node) -> Node:
             tree = put(tree, ("resources", kind, key), resource)
     for kind in ("models", "experiments") if tags else ():
         for key, resource in each(tree, kind):
-            listed = list((resource.get("tags") or EMPTY).elements())
-            known = {item.text("key") for item in listed}
-            listed += [made({"key": name, "value": value.value}) for name, value in tags if name not in known]
-            tree = put(tree, ("resources", kind, key, "tags"), Node(listed))
+            tree = put(tree, ("resources", kind, key), list_tags(resource, ("tags",), tags))
+    named = [(tag_value(name), Node(tag_value(str(value.value)))) for name, value in tags]
+    for key, resource in each(tree, "sql_warehouses") if tags else ():
+        tree = put(tree, ("resources", "sql_warehouses", key), list_tags(resource, ("tags", "custom_tags"), named))
     return tree
+
+
+def list_tags(resource: Node, at: Sequence[str], tags: Sequence[tuple[str, Node]]) -> Node:
+    """A resource with tags added to its list of keys and values; its own win."""
+    listed = list((resource.at(*at) or EMPTY).elements())
+    known = {item.text("key") for item in listed}
+    listed += [made({"key": name, "value": value.value}) for name, value in tags if name not in known]
+    return put(resource, at, Node(listed))
 
 
 def prefix_others(tree: Node, prefix: str) -> Node:
@@ -169,7 +170,7 @@ def set_run_as(tree: Node, user: User, report: Report) -> Node:
     legacy = tree.at("experimental", "use_legacy_run_as")
     if legacy is not None and legacy.value is True:
         report.warning("use_legacy_run_as is experimental", legacy, ("experimental", "use_legacy_run_as"))
-        return copy_run_as(tree, people, ("jobs",))
+        return copy_run_as(own_pipelines(tree, people, user), people, ("jobs",))
     if len(people) != 1:
         found = "both user_name and service_principal_name are" if people else "none is"
         report.error(f"run_as must name exactly one identity; {found} set", run_as, ("run_as",))
@@ -180,7 +181,23 @@ def set_run_as(tree: Node, user: User, report: Report) -> Node:
                 other = next(iter(people.values()))
                 message = f"{kind} cannot run as another user than their owner; the bundle's run_as is {other}"
                 report.error(message, found_kind, ("resources", kind))
+        for key, dashboard in each(tree, "dashboards"):
+            if (embeds := dashboard.get("embed_credentials")) is not None and embeds.value is True:
+                message = "a dashboard with embed_credentials cannot run as another user than its owner"
+                report.error(message, dashboard, ("resources", "dashboards", key))
     return copy_run_as(tree, people, ("jobs", "pipelines", "alerts"))
+
+
+def own_pipelines(tree: Node, people: Mapping[str, str], user: User) -> Node:
+    """The identity as the owner of every pipeline, unless it is the deploying user; other permissions of it go."""
+    if user.name in people.values():
+        return tree
+    for key, pipeline in each(tree, "pipelines"):
+        listed = (pipeline.get("permissions") or EMPTY).elements()
+        kept = [item for item in listed if not any(item.text(field) == name for field, name in people.items())]
+        owner = made({"level": "IS_OWNER", **people})
+        tree = put(tree, ("resources", "pipelines", key, "permissions"), Node([*kept, owner]))
+    return tree
 
 
 def copy_run_as(tree: Node, people: Mapping[str, str], kinds: tuple[str, ...]) -> Node:
@@ -227,56 +244,3 @@ def on_cluster(task: Node, cluster: str) -> Node:
     for name in named:
         task = drop(task, name)
     return put(task, ("existing_cluster_id",), Node(cluster))
-
-
-def check_mode(tree: Node, target: Node, user: User, report: Report) -> None:
-    """What a target's mode forbids."""
-    mode = tree.text("bundle", "mode")
-    if mode == "development":
-        check_development(tree, user, report)
-    elif mode == "production":
-        check_production(tree, target, user, report)
-    elif mode:
-        at = ("bundle", "mode")
-        report.error(f"mode is {mode}; it must be development or production", tree.at(*at), at)
-
-
-def check_development(tree: Node, user: User, report: Report) -> None:
-    """A development target must not collide with another user's and must not fire by itself."""
-    presets = tree.get("presets") or EMPTY
-    if presets.text("trigger_pause_status") == UNPAUSED:
-        at = ("presets", "trigger_pause_status")
-        message = "a target in development mode cannot have triggers UNPAUSED by default"
-        report.error(message, presets.get(at[1]), at)
-    for key in ("root_path", *WORKSPACE_PATHS[1:]):
-        path = tree.text("workspace", key)
-        if path and user.name not in path and user.short_name not in path:
-            message = f"{key} must start with ~/ or hold the user's name in development mode"
-            report.error(message, tree.at("workspace", key), ("workspace", key))
-            break
-    prefix = presets.text("name_prefix")
-    names = (user.name, user.short_name, user.domain_friendly_name)
-    if prefix and not any(name and name in prefix for name in names):
-        at = ("presets", "name_prefix")
-        hint = "use ${workspace.current_user.short_name}"
-        report.error("name_prefix must hold the user's name in development mode", presets.get(at[1]), at, hint)
-
-
-def check_production(tree: Node, target: Node, user: User, report: Report) -> None:
-    """A production target needs a root path of its own and no pipeline in development."""
-    for key, pipeline in each(tree, "pipelines"):
-        flag = pipeline.get("development")
-        if flag is not None and flag.value is True:
-            where = ("resources", "pipelines", key, "development")
-            report.error("a target in production mode cannot have a pipeline in development", flag, where)
-            return
-    if target.text("workspace", "root_path"):
-        return
-    jobs = each(tree, "jobs")
-    all_run_as = all((job.get("run_as") or EMPTY).value for _, job in jobs)
-    at = ("workspace", "root_path")
-    hint = f"for example /Workspace/Users/{user.name}/.bundle/${{bundle.name}}/${{bundle.target}}"
-    if all_run_as or user.is_service_principal:
-        report.note("a target in production mode should set workspace.root_path", target, at, hint)
-    else:
-        report.error("a target in production mode must set workspace.root_path", target, at, hint)

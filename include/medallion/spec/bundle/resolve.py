@@ -7,13 +7,26 @@ the work: later stages go on with what there is, so that all problems come at on
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medallion.spec.bundle import checks, defaults, paths, presets, targets, variables, workspace
+from medallion.spec.bundle import (
+    artifacts,
+    checks,
+    compute_checks,
+    defaults,
+    modes,
+    paths,
+    permissions,
+    presets,
+    sync,
+    targets,
+    variables,
+    workspace,
+)
 from medallion.spec.bundle.catalogs import refer_to_catalogs
 from medallion.spec.bundle.fields import root
 from medallion.spec.bundle.includes import Files, read_files
@@ -110,14 +123,15 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
     selected = targets.select_target(tree, name, report)
     tree = workspace.set_sync_paths(selected.tree, folder)
     checks.check_settings(tree, report)
-    sync = workspace.sync_root(tree, folder, report)
+    deployed_folder = workspace.sync_root(tree, folder, report)
+    tree = modes.refuse_source_links(tree, report)
     tree = workspace.set_workspace(tree, request.user, folder, name, report)
     tree = workspace.drop_doubled_prefixes(tree, report)
     tree = variables.set_values(tree, request.sources, folder, name, report, read)
     tree = variables.resolve_lookups(tree, request.sources, report)
     tree = variables.resolve_outside_resources(tree, report)
     workspace.check_volumes(tree, report)
-    tree = presets.apply_mode(tree, request.user)
+    tree = modes.apply_mode(tree, request.user)
     tree = initialize_resources(tree, folder, request, report, read)
     environ = request.sources.environ
     stages = (
@@ -126,22 +140,25 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
     )
     tree = add_python_resources(tree, folder, environ, report, read, stages)
     tree = finish(tree, report)
-    presets.check_mode(tree, selected.target, request.user, report)
+    modes.check_mode(tree, selected.target, request.user, report)
     workspace.check_shared_root(tree, report)
     deployed = tree.text("workspace", "file_path")
-    tree = paths.Translator(folder, sync, deployed, report).translate(tree)
-    checks.check_job_compute(tree, report)
+    tree = paths.Translator(folder, deployed_folder, deployed, report).translate(tree)
+    compute_checks.check_wheel_runtimes(tree, report)
+    artifacts.check_artifacts(tree, folder, report, read)
+    compute_checks.check_job_compute(tree, report)
+    sync.check_patterns(tree, folder, report)
     return Resolved(
         resources_json(tree),
         tuple(report.problems),
         TreePositions(tree),
         files.file,
-        sync,
+        deployed_folder,
         deployed,
         tuple(dict.fromkeys(read)),
         name,
         {key: plain(node) for (_, key, _), node in matches(tree, ("variables", ANY, "value"))},  # type: ignore[misc]
-        dict(artifacts_json(tree, folder)),
+        dict(artifacts.artifacts_json(tree, folder)),
     )
 
 
@@ -154,42 +171,33 @@ def initialize_resources(tree: Node, folder: Path, request: Request, report: Rep
 
 def initialize(tree: Node, *, folder: Path, request: Request, report: Report, read: list[Path]) -> Node:
     """Resources merged by key, with presets and defaults (step 8)."""
-    checks.check_single_node(tree, report)
+    compute_checks.check_single_node(tree, report)
     tree = paths.expand_pipeline_globs(tree, folder, read)
     tree = tidy(tree, report=report)
     tree = presets.set_run_as(tree, request.user, report)
     tree = presets.override_compute(tree, request.sources.environ, report)
     tree = presets.apply_presets(tree, report)
     tree = defaults.set_defaults(tree)
-    return defaults.apply_permissions(tree, request.user, report)
+    return permissions.apply_permissions(tree, request.user, report)
 
 
 def tidy(tree: Node, *, report: Report) -> Node:
     """Resources merged by key and with clusters as the API wants them."""
     tree = defaults.merge_by_key(variables.resolve_in_resources(tree, report), report)
-    return defaults.fix_clusters(refer_to_catalogs(tree))
+    return defaults.serve_entities(defaults.fix_clusters(refer_to_catalogs(tree)), report)
 
 
 def finish(tree: Node, report: Report) -> Node:
     """Resources with the paths of volumes and without empty texts, checked field by field (step 10)."""
-    tree = defaults.set_volume_paths(tree, report)
+    tree = defaults.drop_unset_lifecycle(defaults.set_volume_paths(tree, report))
     resources = tree.get("resources")
     if resources is not None:
         tree = put(tree, ("resources",), drop_empty_texts(root().fields["resources"], resources))
     checks.check_grants(tree, report)
     checks.check_deployment(tree, report)
+    checks.check_other_kinds(tree, report)
     checks.check_fields(tree, report)
     return tree
-
-
-def artifacts_json(tree: Node, folder: Path) -> Iterator[tuple[str, Any]]:
-    """Name and settings of each artifact. Its `path` counts from the file that defines it, as for Databricks' tool."""
-    for name, node in (tree.get("artifacts") or EMPTY).items():
-        settings = plain(node)
-        if isinstance(settings, dict):
-            own = node.at("path") or node
-            place = workspace.defining_folder(own, folder) / (node.text("path") or ".")
-            yield str(name), {**settings, "path": os.path.normpath(place)}
 
 
 def resources_json(tree: Node) -> dict[str, Any]:

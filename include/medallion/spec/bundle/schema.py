@@ -103,7 +103,7 @@ def from_type(annotation: Any, known: dict[type[BaseModel], Struct]) -> Schema:
 
 def from_union(options: list[Any], known: dict[type[BaseModel], Struct]) -> Schema:
     """The schema of a choice of types: the only one, else anything. A number that may be text is a number."""
-    if set(options) == {int, str}:
+    if {get_args(option)[0] if get_origin(option) is Annotated else option for option in options} == {int, str}:
         return INT
     return from_type(options[0], known) if len(options) == 1 else ANYTHING
 

@@ -59,6 +59,11 @@ def value_of(name: str, variable: Node, sources: Sources, overrides: Node, repor
     """The value of a variable; None when a lookup is to find it, or when there is none."""
     at = ("variables", name)
     is_complex = variable.text("type") == "complex"
+    set_in_file = variable.get("value")
+    if set_in_file is not None and set_in_file.value is not None:
+        if name in sources.given:
+            report.error(f"variable {name} has a value already; --var cannot set it", set_in_file, (*at, "value"))
+        return set_in_file
     for origin, text in (("--var", sources.given.get(name)), (PREFIX + name, sources.environ.get(PREFIX + name))):
         if text is None:
             continue
