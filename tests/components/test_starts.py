@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -374,3 +376,31 @@ def test_runs_in_the_queue_outlive_a_scheduler_that_is_killed(served: Served) ->
     wait_until(lambda: all(served.state("patient", run_id) in {"success", "failed"} for run_id in runs), 400)
     assert [served.state("patient", run_id) for run_id in runs[1:]] == ["success", "success"]
     assert len(served.runs("patient")) == before + 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_thousand_starts_in_a_burst_lose_none(served: Served) -> None:
+    served.write("waiting", max_concurrent_runs=40, queue={"enabled": True}, tasks=[ask("a")])
+    served.write("skipping", max_concurrent_runs=4, queue={"enabled": False}, tasks=[ask("a")])
+    wait_until(lambda: served.client.dag("waiting") and served.client.dag("skipping"))
+    with ThreadPoolExecutor(16) as pool:
+        told = list(
+            pool.map(lambda number: served.client.run_now(("waiting", "skipping")[number % 2], {}), range(1000))
+        )
+    assert len({item["run_id"] for item in told}) == 1000
+
+    def ended_as(dag_id: str) -> Counter[str]:
+        ends: Counter[str] = Counter()
+        for offset in range(0, 500, 100):
+            page = served.client.call("GET", f"/dags/{dag_id}/dagRuns?limit=100&offset={offset}&order_by=id")
+            for run in page["dag_runs"]:
+                notes = read_notes(served.settings.home, dag_id, run["dag_run_id"])
+                ends[str(notes.get("termination", {}).get("code", run["state"]))] += 1
+        return ends
+
+    wait_until(lambda: not {"queued", "running"} & (ended_as("waiting") | ended_as("skipping")).keys(), 1800)
+    assert ended_as("waiting") == {"success": 500}
+    skipped = ended_as("skipping")
+    assert skipped["success"] + skipped["MAX_CONCURRENT_RUNS_EXCEEDED"] == 500
+    assert skipped["success"] >= 4

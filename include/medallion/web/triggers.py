@@ -24,6 +24,7 @@ body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; max-width: 70rem }
 table {{ border-collapse: collapse; width: 100%; margin-bottom: 1.5rem }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem; border-bottom: 1px solid #8884 }}
 .problem {{ color: #c5221f }}
+.says {{ opacity: .7 }}
 </style></head><body><h1>What starts {name}</h1>{body}</body></html>"""
 
 
@@ -69,6 +70,8 @@ def page_of(told: Outlook) -> str:
 def trigger_row(trigger: TriggerOutlook) -> str:
     """One row of the table."""
     text = escape(trigger.text) + (" (paused)" if trigger.paused else "")
+    if trigger.says:
+        text += f'<div class="says">{escape(trigger.says)}</div>'
     seen = "<br>".join(escape(line) for line in seen_words(trigger.seen))
     if trigger.problem:
         seen += f'<div class="problem">{escape(trigger.problem)}</div>'
