@@ -38,8 +38,11 @@ TIMEOUT = 900.0
 
 
 @contextmanager
-def up(jobs: Path, port: int) -> Iterator[tuple[Any, dict[str, str]]]:
-    """A running Airflow for a jobs folder: a client of its API, and the environment."""
+def up(jobs: Path, port: int, *, rival: bool = True) -> Iterator[tuple[Any, dict[str, str]]]:
+    """A running Airflow for a jobs folder: a client of its API, and the environment.
+
+    :param rival: with the plain Airflow DAGs beside the jobs; else everything is as `medallion up` sets it.
+    """
     from medallion.components.api_client import ApiClient
     from medallion.settings import Settings
 
@@ -51,11 +54,9 @@ def up(jobs: Path, port: int) -> Iterator[tuple[Any, dict[str, str]]]:
             "kwargs": {"path": str(RIVAL)},
         },
     ]
-    extra = {
-        "MEDALLION_JOBS_FOLDER": str(jobs),
-        "MEDALLION_PORT": str(port),
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
-    }
+    extra = {"MEDALLION_JOBS_FOLDER": str(jobs), "MEDALLION_PORT": str(port)}
+    if rival:
+        extra["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(bundles)
     with home(**extra) as environment:
         run([MEDALLION, "up", "--detach"], environment)
         yield ApiClient(Settings.load(environ=environment), f"http://127.0.0.1:{port}"), environment

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medallion.components.api_client import ApiClient
+from medallion.components.places import places_of
 from medallion.components.ports import free_port
+from medallion.components.record import Record
 from medallion.components.sweep import end_everything
 from medallion.runs import ids
 from medallion.runs.notes import read_notes
@@ -92,6 +98,11 @@ class Served:
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         return {item.task_id: item.state for item in self.client.snapshot(dag_id, run_id).instances}
+
+    def kill(self, component: str) -> None:
+        record = Record.read(places_of(self.settings).record)
+        assert record is not None
+        os.kill(record.components[component].pid, signal.SIGKILL)
 
     def gate(self, name: str) -> Path:
         return self.project / f"{name}.gate"
@@ -286,6 +297,29 @@ def test_a_schedule_tells_its_fire_and_an_edit_ends_it(served: Served) -> None:
     assert all(date.second % 5 == 0 for date in made)
 
 
+def test_a_schedule_that_is_edited_while_the_dag_processor_dies_misses_no_fire(served: Served) -> None:
+    def dates() -> list[datetime]:
+        return [datetime.fromisoformat(run["logical_date"]) for run in served.runs("moved")]
+
+    def phases() -> list[int]:
+        return [date.second % 10 for date in dates()]
+
+    block = {"quartz_cron_expression": "0/10 * * * * ?", "timezone_id": "UTC"}
+    served.write("moved", schedule=block, tasks=[ask("a")])
+    wait_until(lambda: len(dates()) >= 2)
+    served.kill("dag-processor")
+    edited = served.write("moved", schedule={**block, "quartz_cron_expression": "5/10 * * * * ?"}, tasks=[ask("a")])
+    wait_until(lambda: phases().count(5) >= 3)
+    served.write(edited, schedule={**block, "pause_status": "PAUSED"}, tasks=[ask("a")])
+    wait_until(lambda: served.client.call("GET", "/dags/moved/details")["timetable_summary"].startswith("Paused"))
+    before, after = phases().count(0), phases().count(5)
+    assert phases() == [0] * before + [5] * after
+    steps = [(later - date).total_seconds() for date, later in pairwise(dates())]
+    # The last fire of the old schedule and the first of the new one lie on both sides of the parse.
+    assert steps.pop(before - 1) in {5, 15}
+    assert set(steps) == {10}
+
+
 def test_a_continuous_job_goes_on_within_a_second_and_stops_when_it_is_paused(served: Served) -> None:
     tasks = [ask("a", "{{job.trigger.type}}", "continuous"), ask("yes", "1", "1", "a:true")]
     served.write("stream", continuous={"pause_status": "UNPAUSED"}, tasks=tasks)
@@ -332,20 +366,41 @@ def test_a_continuous_job_waits_longer_after_each_failure_and_a_cancel_starts_th
 
 @pytest.mark.slow
 def test_runs_in_the_queue_outlive_a_scheduler_that_is_killed(served: Served) -> None:
-    import psutil
-
-    from medallion.components.places import places_of
-    from medallion.components.record import Record
-
     before = len(served.runs("patient"))
     gate = served.gate("patient")
     gate.unlink(missing_ok=True)
     runs = [served.client.start("patient", {}) for _ in range(3)]
     wait_until(lambda: served.tasks("patient", runs[0]).get("hold") == "running")
-    record = Record.read(places_of(served.settings).record)
-    assert record is not None
-    psutil.Process(record.components["scheduler"].pid).kill()
+    served.kill("scheduler")
     gate.touch()
     wait_until(lambda: all(served.state("patient", run_id) in {"success", "failed"} for run_id in runs), 400)
     assert [served.state("patient", run_id) for run_id in runs[1:]] == ["success", "success"]
     assert len(served.runs("patient")) == before + 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_thousand_starts_in_a_burst_lose_none(served: Served) -> None:
+    served.write("waiting", max_concurrent_runs=40, queue={"enabled": True}, tasks=[ask("a")])
+    served.write("skipping", max_concurrent_runs=4, queue={"enabled": False}, tasks=[ask("a")])
+    wait_until(lambda: served.client.dag("waiting") and served.client.dag("skipping"))
+    with ThreadPoolExecutor(16) as pool:
+        told = list(
+            pool.map(lambda number: served.client.run_now(("waiting", "skipping")[number % 2], {}), range(1000))
+        )
+    assert len({item["run_id"] for item in told}) == 1000
+
+    def ended_as(dag_id: str) -> Counter[str]:
+        ends: Counter[str] = Counter()
+        for offset in range(0, 500, 100):
+            page = served.client.call("GET", f"/dags/{dag_id}/dagRuns?limit=100&offset={offset}&order_by=id")
+            for run in page["dag_runs"]:
+                notes = read_notes(served.settings.home, dag_id, run["dag_run_id"])
+                ends[str(notes.get("termination", {}).get("code", run["state"]))] += 1
+        return ends
+
+    wait_until(lambda: not {"queued", "running"} & (ended_as("waiting") | ended_as("skipping")).keys(), 1800)
+    assert ended_as("waiting") == {"success": 500}
+    skipped = ended_as("skipping")
+    assert skipped["success"] + skipped["MAX_CONCURRENT_RUNS_EXCEEDED"] == 500
+    assert skipped["success"] >= 4

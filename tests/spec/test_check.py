@@ -239,6 +239,11 @@ CASES = [
         id="schedule and continuous",
     ),
     pytest.param(
+        job(schedule={"quartz_cron_expression": "0 0 2 ? * MON-FRI/2", "timezone_id": "UTC"}),
+        "warning $.schedule.quartz_cron_expression: Quartz ignores a step behind a name: MON-FRI/2 is MON-FRI",
+        id="step behind a name",
+    ),
+    pytest.param(
         job(trigger={"periodic": {"interval": 1, "unit": "DAYS"}}, continuous={}),
         "error $.continuous: trigger and continuous exclude each other",
         id="trigger and continuous",

@@ -154,7 +154,7 @@ def test_the_page_shows_nothing_of_a_job_as_html() -> None:
 
     bad = "<script>alert(1)</script>"
     tables = {bad: {"version": 1, "updated": True}}
-    trigger = TriggerOutlook("k", bad, paused=False, seen={"tables": tables}, problem=bad)
+    trigger = TriggerOutlook("k", bad, paused=False, says=bad, seen={"tables": tables}, problem=bad)
     firing = Firing("f", "j", "k", "file_arrival", 0.0, {"files": [bad], "count": 1})
     text = page_of(Outlook(bad, "j", bad, (trigger,), (firing,)))
     assert "<script" not in text
@@ -169,4 +169,23 @@ def test_the_outlook_names_the_next_times_and_what_was_not_looked_at_yet(tmp_pat
     told = outlook(settings, "j", job(triggers=[{"schedule": DAILY}, FILES]), 2, now).to_json()
     first, second = told["triggers"]
     assert first["next"] == ["2026-03-01T06:30:00+00:00", "2026-03-02T06:30:00+00:00"]
+    assert first["description"] == "At 06:30, every day"
     assert (second["next"], second["watching"], second["seen"]) == ([], False, {})
+
+
+@pytest.mark.parametrize(
+    ("between", "wait", "says"),
+    [
+        (60, 90, "at least 60 s between firings, 90 s after the last change"),
+        (60, None, "at least 60 s between firings"),
+        (None, 90, "90 s after the last change"),
+        (None, None, None),
+    ],
+)
+def test_the_outlook_tells_the_timers(tmp_path: Path, between: int | None, wait: int | None, says: str | None) -> None:
+    from medallion.triggers.outlook import outlook
+
+    timers = {"min_time_between_triggers_seconds": between, "wait_after_last_change_seconds": wait}
+    block = {"file_arrival": {"url": "/Volumes/a/b/c", **{name: value for name, value in timers.items() if value}}}
+    (told,) = outlook(Settings.load(tmp_path, environ={}), "j", job(trigger=block), 2).to_json()["triggers"]
+    assert told["description"] == says

@@ -80,6 +80,15 @@ def test_a_paused_trigger_fires_nothing_and_says_so(restriction: Any) -> None:
         assert timetable.summary.startswith("Paused: ")
 
 
+def test_the_ui_says_a_cron_expression_in_plain_english() -> None:
+    from medallion.triggers.timetables import QuartzTimetable
+
+    text = "At 02:30, Monday to Friday (Europe/Warsaw)"
+    assert QuartzTimetable("0 30 2 ? * MON-FRI", "Europe/Warsaw").description == text
+    assert QuartzTimetable("0 30 2 ? * MON-FRI", "Europe/Warsaw", paused=True).description == f"Paused: {text}"
+    assert QuartzTimetable("0 0 25 * * ?").description == "0 0 25 * * ? (UTC)"
+
+
 def test_what_airflow_keeps_gives_the_same_timetable_back() -> None:
     from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
 

@@ -308,6 +308,18 @@ def test_a_commit_that_changes_no_data_starts_nothing(desk: Desk, data: bool, op
     assert [fired.facts["tables"]["main.silver.a"]["version"] for fired in desk.wait()] == [2]
 
 
+def test_looks_at_a_table_list_no_folder(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.commit("main.silver.a")
+    desk.open(tables("main.silver.a"))
+    listed: list[Any] = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda *place: (listed.append(place), scan(*place))[1])
+    for version in (1, 2, 3):
+        desk.commit("main.silver.a", version=version)
+        assert len(desk.wait(15)) == 1
+    assert listed == []
+
+
 def test_a_table_that_does_not_exist_yet_is_watched(desk: Desk) -> None:
     desk.open(tables("main.silver.later"))
     assert desk.wait(2) == []

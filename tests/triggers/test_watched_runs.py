@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -65,6 +66,8 @@ JOBS = [
     job("asleep", TYPE, trigger={"file_arrival": {"url": LANDING}, "pause_status": "PAUSED"}),
     job("any", f"{TYPE} {UPDATED} {VERSION}", trigger=tables("a", "later")),
     job("all", f"{TYPE} {UPDATED}", trigger=tables("a", "b", condition="ALL_UPDATED")),
+    job("spare", TYPE, trigger=tables("d")),
+    job("minutely", TYPE, trigger={"periodic": {"interval": 1, "unit": "MINUTES"}}),
     job("several", f"{TYPE} {LOCATION}", triggers=[{"file_arrival": {"url": SEVERAL}}, tables("c")]),
     job(
         "after",
@@ -72,6 +75,8 @@ JOBS = [
         trigger={"job_completion": {"jobs": [{"workspace_id": "0", "job_id": str(ids.job_id("any"))}]}},
     ),
 ]
+
+UNWATCHED = {"asleep", "minutely"}
 
 
 @dataclass
@@ -111,6 +116,12 @@ class House:
     def seen(self, dag_id: str) -> Any:
         """What the watcher says of a job."""
         return shown(state_file(self.settings.home), dag_id)
+
+    def kill(self, component: str) -> None:
+        """Kill -9 a process of Airflow; its supervisor starts it again."""
+        record = Record.read(self.settings.home / "up.json")
+        assert record is not None
+        os.kill(record.components[component].pid, signal.SIGKILL)
 
     def put(self, url: str, name: str) -> None:
         """A new file."""
@@ -173,7 +184,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         record = Record.read(settings.home / "up.json")
         assert record is not None
         house = House(settings, ApiClient(settings, record.url))
-        watched = [item["name"] for item in JOBS if item["name"] != "asleep"] + ["orders_pipeline"]
+        watched = [item["name"] for item in JOBS if item["name"] not in UNWATCHED] + ["orders_pipeline"]
         wait_until(lambda: all(house.seen(name).entries for name in watched), 120, lambda: str(watched))
         yield house
     finally:
@@ -227,12 +238,9 @@ def test_any_of_several_triggers_starts_the_job_and_the_run_knows_which(house: H
 
 def test_a_triggerer_that_is_killed_loses_no_file_and_tells_none_twice(house: House) -> None:
     for number in range(2):
-        record = Record.read(house.settings.home / "up.json")
-        assert record is not None
-        victim = record.components["triggerer"]
         house.put(LANDING, f"before{number}.csv")
         time.sleep(0.8 * number)  # so that it dies before it saw the file, and while it tells of it
-        os.kill(victim.pid, signal.SIGKILL)
+        house.kill("triggerer")
         house.put(LANDING, f"after{number}.csv")
         names = {f"{when}{item}.csv" for when in ("before", "after") for item in range(number + 1)} | {"one.csv"}
         wait_until(lambda names=names: set(house.files("files")) >= names, 120, lambda: str(house.files("files")))
@@ -240,6 +248,22 @@ def test_a_triggerer_that_is_killed_loses_no_file_and_tells_none_twice(house: Ho
     wait_until(lambda: "last.csv" in house.files("files"), 60)
     found = house.files("files")
     assert len(found) == len(set(found)) == 6
+
+
+@pytest.mark.parametrize("first", ["scheduler", "commit"])
+def test_a_commit_beside_the_death_of_the_scheduler_starts_one_run(house: House, first: str) -> None:
+    done, firings = len(house.runs("spare")), len(house.seen("spare").firings)
+    if first == "scheduler":
+        house.kill("scheduler")
+    house.write("d")
+    if first == "commit":
+        wait_until(lambda: len(house.seen("spare").firings) > firings, 60)
+        house.kill("scheduler")
+    house.wait_for_runs("spare", done + 1, 120)
+    house.write("d")
+    runs = house.wait_for_runs("spare", done + 2, 120)
+    told = [firing["tables"]["main.silver.d"]["version"] for run in runs for firing in run["conf"]["triggers"]]
+    assert told == list(range(done + 2))
 
 
 def test_a_paused_trigger_starts_nothing_and_does_not_make_up_for_it(house: House) -> None:
@@ -294,6 +318,13 @@ def test_the_page_of_triggers_asks_for_a_login_and_shows_them(house: House) -> N
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {house.client.token}"})
     with urllib.request.urlopen(request) as answer:
         assert f"New files in {LANDING}" in answer.read().decode()
+
+
+def test_a_periodic_job_runs_by_the_minute(house: House) -> None:
+    wait_until(lambda: bool(house.runs("minutely")), 90)
+    runs = [run for run in house.runs("minutely") if run["state"] == "success"] or house.wait_for_runs("minutely", 1)
+    assert {datetime.fromisoformat(run["logical_date"]).second for run in runs} == {0}
+    assert house.told("minutely", runs[0]) == "periodic"
 
 
 def test_the_customer_pipeline_of_lab_08_starts_the_orders_pipeline(house: House, lab: str) -> None:

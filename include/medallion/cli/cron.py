@@ -91,7 +91,7 @@ def explain_command(
 
 
 def show_note(schedule: Schedule) -> None:
-    """How the expression was read, when it was not Quartz; on standard error, so that output stays fire times."""
+    """How the expression was read, where that may surprise; on standard error, so that output stays fire times."""
     if schedule.note:
         typer.echo(f"note: {schedule.note}", err=True)
 

@@ -66,6 +66,7 @@ def lines_of(trigger: TriggerOutlook) -> list[str]:
     from medallion.triggers.outlook import seen_words
 
     lines = [f"  {trigger.text}" + (" (paused)" if trigger.paused else "")]
+    lines += [f"    {trigger.says}"] if trigger.says else []
     lines += [f"    next {at:%a %Y-%m-%d %H:%M:%S} UTC" for at in trigger.next]
     lines += [f"    {line}" for line in seen_words(trigger.seen)]
     if trigger.problem:

@@ -250,9 +250,12 @@ def check_schedule(schedule: Raw, path: JsonPath, findings: Findings) -> None:
         text = schedule.get(name)
         if isinstance(text, str) and "${" not in text:
             try:
-                parse(text)
+                found = parse(text)
             except QuartzError as error:
                 findings.refused((*path, name), error.message, error.hint)
+                continue
+            if isinstance(found, Quartz) and found.note:
+                findings.warning((*path, name), found.note)
 
 
 def check_dynamic_references(raw: Raw, findings: Findings) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class TriggerOutlook:
     """One trigger.
 
+    :param says: the schedule in plain English, or the timers; empty when there is nothing to add.
     :param next: its next times, for a trigger that knows them; for one that saw a change, when it fires for it.
     :param watching: a watcher looks after it.
     :param seen: what the watcher saw, see `sources`; empty while it did not look yet.
@@ -29,6 +30,7 @@ class TriggerOutlook:
     key: str
     text: str
     paused: bool
+    says: str = ""
     next: tuple[datetime, ...] = ()
     watching: bool = False
     seen: dict[str, Any] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class TriggerOutlook:
         return {
             "key": self.key,
             "text": self.text,
+            "description": self.says or None,
             "paused": self.paused,
             "watching": self.watching,
             "next": [at.isoformat() for at in self.next],
@@ -108,12 +111,28 @@ def trigger_outlook(block: Block, told: Shown, count: int, now: datetime) -> Tri
         key=block.key,
         text=words_of(block),
         paused=block.paused,
+        says=says_of(block),
         next=() if block.paused else times,
         watching=told.watching and bool(state),
         seen=seen,
         fired=moment(fired) if fired else None,
         problem=problem,
     )
+
+
+def says_of(block: Block) -> str:
+    """What the words of a trigger leave out: a cron expression in plain English, the timers."""
+    if block.kind == "schedule":
+        from medallion.spec.quartz import Quartz, QuartzError
+
+        try:
+            return Quartz.parse(block.payload.quartz_cron_expression).describe()
+        except QuartzError as error:
+            return str(error)
+    between = getattr(block.payload, "min_time_between_triggers_seconds", None)
+    wait = getattr(block.payload, "wait_after_last_change_seconds", None)
+    parts = [f"at least {between} s between firings"] if between else []
+    return ", ".join([*parts, f"{wait} s after the last change"] if wait else parts)
 
 
 def next_times(block: Block, count: int, now: datetime) -> tuple[datetime, ...]:
@@ -135,7 +154,8 @@ def seen_words(seen: dict[str, Any]) -> list[str]:
     """What a trigger saw, a line for each thing."""
     lines = []
     if "known_files" in seen:
-        lines.append(f"{seen['known_files']} files known, {seen['new_files']} new")
+        files = "file" if seen["known_files"] == 1 else "files"
+        lines.append(f"{seen['known_files']} {files} known, {seen['new_files']} new")
     for name, told in seen.get("tables", {}).items():
         version = "does not exist yet" if told["version"] is None else f"version {told['version']}"
         lines.append(f"{name}: {version}{', updated' if told['updated'] else ''}")

@@ -146,6 +146,21 @@ class QuartzTimetable(LakeflowTimetable):
         """The expression with its zone."""
         return f"{self.expression} ({self.timezone})"
 
+    @property
+    def description(self) -> str:
+        """The longer text in the UI: the expression in plain English."""
+        from medallion.spec.quartz import Quartz, QuartzError
+
+        try:
+            said = f"{Quartz.parse(self.expression).describe()} ({self.timezone})"
+        except QuartzError:  # `validate` tells of it
+            return self.summary
+        return f"Paused: {said}" if self.paused else said
+
+    @description.setter
+    def description(self, value: str) -> None:
+        """Airflow's base class sets it; the words are derived."""
+
     def validate(self) -> None:
         """Refuse what Quartz refuses, so that it shows as an import error."""
         from medallion.spec.quartz import Quartz, QuartzError, clock_of

@@ -24,6 +24,7 @@ input[type=text] {{ min-width: 24rem; font: inherit; padding: .2rem .4rem }}
 button {{ font: inherit; padding: .35rem 1rem; border-radius: .4rem; border: 1px solid #8888; cursor: pointer }}
 .problem, .bad {{ color: #c5221f }}
 .good {{ color: #188038 }}
+.says {{ opacity: .7 }}
 .quiet {{ color: #80868b }}
 .message {{ white-space: pre-wrap; overflow-wrap: anywhere }}
 .notice {{ border-left: .3rem solid #1a73e8; padding: .3rem .8rem; margin-bottom: 1rem }}

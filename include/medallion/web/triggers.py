@@ -59,6 +59,8 @@ def page_of(told: Outlook) -> str:
 def trigger_row(trigger: TriggerOutlook) -> str:
     """One row of the table."""
     text = escape(trigger.text) + (" (paused)" if trigger.paused else "")
+    if trigger.says:
+        text += f'<div class="says">{escape(trigger.says)}</div>'
     seen = "<br>".join(escape(line) for line in seen_words(trigger.seen))
     if trigger.problem:
         seen += f'<div class="problem">{escape(trigger.problem)}</div>'

@@ -45,6 +45,8 @@ from medallion.spec.quartz import Quartz, QuartzError
         pytest.param("0 0 0 * *", "expression", "0 0 0 * *", id="five fields"),
         pytest.param("0 0 0 * * ? 2030 1", "expression", "0 0 0 * * ? 2030 1", id="eight fields"),
         pytest.param("", "expression", "", id="nothing"),
+        pytest.param("0\n0 0 * * ? *", "seconds", "0\n0", id="a line feed parts no fields"),
+        pytest.param("0\u00a00 0 * * ? *", "seconds", "0\u00a00", id="nor does a space that does not break"),
     ],
 )
 def test_a_refusal_names_the_field_and_the_value(expression, field, value):
@@ -78,9 +80,11 @@ def test_a_refusal_says_what_was_meant(expression, hint):
         pytest.param("0 0 0 ? * L", "0 0 0 ? * SAT", id="L alone is Saturday"),
         pytest.param("0 0 0 1 1,2,11,12 ?", "0 0 0 1 NOV-FEB ?", id="a range wraps"),
         pytest.param("0 50,55,0,5 * * * ?", "0 50-5/5 * * * ?", id="a range with a step wraps"),
-        pytest.param("0 0 0 ? JAN-DEC/3 MON", "0 0 0 ? 1,4,7,10 MON", id="a range of names takes a step"),
+        pytest.param("0 0 0 ? JAN-JUN/3 MON", "0 0 0 ? JAN-JUN MON", id="a step behind a range of names is ignored"),
+        pytest.param("0 0 0 ? * mon/2", "0 0 0 ? * MON", id="a step behind a name is ignored"),
         pytest.param("0 /15 * * * ?", "0 0,15,30,45 * * * ?", id="a step alone"),
         pytest.param("0  0\t0 * * ? ", "0 0 0 * * ? *", id="white space"),
+        pytest.param("\n0 0 0 * * ?\r\n", "0 0 0 * * ?", id="lines around it"),
         pytest.param("0 5-10/60 * * * ?", "0 5 * * * ?", id="a step longer than its range"),
     ],
 )
@@ -102,6 +106,20 @@ def test_any_fields_are_read_or_refused(words):
         return
     assert quartz.describe()
     assert all(later > 1774672630 for later in quartz.next_times(1774672630, "Europe/Warsaw", 2))
+
+
+@pytest.mark.parametrize(
+    ("expression", "note"),
+    [
+        ("0 0 0 ? * 2,Mon-Fri/2", "MON-FRI/2 is MON-FRI"),
+        ("0 0 0 1 JAN/3 ?", "JAN/3 is JAN"),
+        ("0 0/5 0 ? * MON-FRI", None),
+        ("0 0 0 ? * 2-6/2", None),
+    ],
+)
+def test_a_step_that_quartz_ignores_is_noted(expression, note):
+    found = Quartz.parse(expression).note
+    assert (found is None) if note is None else (note in found)
 
 
 def test_equal_expressions_are_equal():

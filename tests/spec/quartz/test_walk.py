@@ -110,6 +110,19 @@ def test_a_gap_of_half_an_hour_skips_what_falls_into_it():
     assert local("0 15 2 * * ?", "Australia/Lord_Howe", "2026-10-03T12:00", 1) == ["10-05 02:15 +1100"]
 
 
+def test_a_day_of_w_whose_hour_is_skipped_fires_when_the_gap_is_over():
+    assert local("0 30 0 LW * ?", "Africa/Cairo", "2027-04-02T12:00", 1) == ["04-30 01:30 +0300"]
+    assert local("0 0 9 LW * ?", "Pacific/Apia", "2011-12-03T12:00", 1) == ["12-31 09:00 +1400"]
+
+
+def test_every_w_of_a_list_fires():
+    assert local("0 0 12 21W,25W * ?", "UTC", "2026-02-01T00:00", 3) == [
+        "02-20 12:00 +0000",
+        "02-25 12:00 +0000",
+        "03-20 12:00 +0000",
+    ]
+
+
 @pytest.mark.parametrize("zone", ["Pacific/Apia", "America/Havana", "Asia/Beirut", "Africa/Casablanca", "America/Nuuk"])
 def test_fire_times_rise_through_every_change_of_the_clock(zone):
     start = int(datetime(2011, 12, 20, tzinfo=UTC).timestamp())

@@ -8,10 +8,18 @@ from functools import lru_cache
 from itertools import islice
 from typing import overload
 
-from medallion.spec.quartz import walk
-from medallion.spec.quartz.clock import clock_of
+from medallion.spec.quartz import nearest, walk
+from medallion.spec.quartz.clock import Clock, clock_of
 from medallion.spec.quartz.days import DayRule
-from medallion.spec.quartz.fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, QuartzError, Values, read_field
+from medallion.spec.quartz.fields import (
+    DAY_OF_MONTH,
+    DAY_OF_WEEK,
+    FIELDS,
+    QuartzError,
+    Values,
+    read_field,
+    steps_a_name,
+)
 
 
 class Quartz:
@@ -78,14 +86,27 @@ class Quartz:
         """All fire times strictly after an instant, in order; arguments as for `next_after`."""
         clock = clock_of(timezone)
         if not isinstance(after, datetime):
-            return walk.instants(self, clock, after)
+            return self._instants(clock, after)
         given = after if after.tzinfo else after.replace(tzinfo=UTC)
         start = (given - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() // 1
-        return (datetime.fromtimestamp(at, given.tzinfo) for at in walk.instants(self, clock, int(start)))
+        return (datetime.fromtimestamp(at, given.tzinfo) for at in self._instants(clock, int(start)))
 
     def next_times(self, after: int, timezone: str, count: int) -> list[int]:
         """Up to `count` fire times in epoch seconds."""
-        return list(islice(walk.instants(self, clock_of(timezone), after), max(count, 0)))
+        return list(islice(self._instants(clock_of(timezone), after), max(count, 0)))
+
+    def _instants(self, clock: Clock, after: int) -> Iterator[int]:
+        if self.lone_weekday is not None:
+            return nearest.instants(self, self.lone_weekday, clock, after)
+        return walk.instants(self, clock, after)
+
+    @property
+    def note(self) -> str | None:
+        """What a reader may not expect of this expression, one sentence without a full stop."""
+        ignored = [word for values in self.fields for word in values.text.split(",") if steps_a_name(word)]
+        return (
+            f"Quartz ignores a step behind a name: {ignored[0]} is {ignored[0].partition('/')[0]}" if ignored else None
+        )
 
     def describe(self) -> str:
         """The schedule in plain English, without the time zone."""
@@ -96,8 +117,8 @@ class Quartz:
 
 @lru_cache(maxsize=4096)
 def read_expression(text: str) -> Quartz:
-    """The expression of a text; see `Quartz.parse`."""
-    words = text.upper().split()
+    """The expression of a text; see `Quartz.parse`. Spaces and tabs part the fields, no other white space does."""
+    words = [word for word in text.strip().upper().replace("\t", " ").split(" ") if word]
     if not 6 <= len(words) <= 7:
         allowed = "6 or 7 fields: seconds minutes hours day-of-month month day-of-week [year]"
         raise QuartzError("expression", text, allowed, hint=with_seconds(words) if len(words) == 5 else None)

@@ -196,7 +196,19 @@ def read_item(bounds: Field, word: str, text: str) -> Item:
     item = read_day_item(bounds, word) or read_plain_item(bounds, word)
     if item is None:
         raise bounds.fault(word or text)
-    return item
+    return without_step(item) if steps_a_name(word) else item
+
+
+def steps_a_name(word: str) -> bool:
+    """Whether an entry, in capitals, has a step behind a name, which Quartz reads and ignores."""
+    return "/" in word and re.search("[A-Z]", word) is not None
+
+
+def without_step(item: Item) -> Item:
+    """The range, or the one value, that is left of an entry."""
+    return (
+        Item(Kind.RANGE, item.start, item.end) if item.kind is Kind.RANGE else Item(Kind.VALUE, item.start, item.start)
+    )
 
 
 def read_plain_item(bounds: Field, word: str) -> Item | None:

@@ -51,7 +51,7 @@ QUARTZ_ONLY = frozenset("?L#W")
 class Schedule:
     """An expression as a person typed it.
 
-    :param note: how it was read, when it was not Quartz; one sentence without a full stop.
+    :param note: how it was read, when it was not Quartz or not as it looks; one sentence without a full stop.
     """
 
     quartz: Quartz
@@ -67,7 +67,8 @@ def parse_schedule(text: str) -> Schedule:
     if len(words) == 1 and words[0] in NICKNAMES:
         words = NICKNAMES[words[0]].split()
     if len(words) != len(FIELDS) or any(QUARTZ_ONLY & set(word) for word in words[2:5:2] if not word.isalpha()):
-        return Schedule(Quartz.parse(text))
+        quartz = Quartz.parse(text)
+        return Schedule(quartz, quartz.note)
     quartz = from_unix(words)
     rule = quartz.days
     if rule.of_month and rule.of_week:
@@ -80,6 +81,8 @@ def from_unix(words: list[str]) -> Quartz:
     """The schedule of five words in capitals; `text` is the nearest Quartz expression."""
     minute, hour, month_day, month, week_day = map(read_unix_field, FIELDS, words)
     week_day = in_quartz_days(week_day)
+    if "/" in month.text:  # Quartz would ignore a step behind a name
+        month = Values(",".join(map(item_text, month.items)), month.items, month.numbers)
     star_month, star_week = words[2].startswith("*"), words[4].startswith("*")
     of_week = None if week_day.every else week_day
     of_month = None if month_day.every and of_week else month_day

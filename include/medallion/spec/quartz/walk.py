@@ -12,8 +12,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from medallion.spec.quartz.clock import DAY, Clock
-from medallion.spec.quartz.days import EPOCH, Shape, month_length
-from medallion.spec.quartz.fields import LAST_YEAR, Kind
+from medallion.spec.quartz.days import EPOCH, month_length
+from medallion.spec.quartz.fields import LAST_YEAR
 
 if TYPE_CHECKING:
     from medallion.spec.quartz.expression import Quartz
@@ -28,8 +28,7 @@ def instants(quartz: Quartz, clock: Clock, after: int) -> Iterator[int]:
     """Fire times strictly after `after`, epoch seconds, until the years run out."""
     if after >= END:
         return
-    # Quartz's calendar starts in 1970.
-    wall = overlooked(quartz, max(clock.wall(max(after, -DAY * 2) + 1), 0))
+    wall = wall_after(clock, after)
     going = True
     while going:
         going = False
@@ -45,27 +44,9 @@ def instants(quartz: Quartz, clock: Clock, after: int) -> Iterator[int]:
                 yield base + second
 
 
-def overlooked(quartz: Quartz, wall: int) -> int:
-    """Where the search begins: at `wall`, or past a Monday that Quartz does not see from there.
-
-    `15W` on a Sunday means Monday the 16th. Quartz looks for a 15th that is not past; asked on the 15th after the time
-    of day, or on the 16th before it, it answers with the next month. This holds for one `W` and one time a day; with
-    several times a day Quartz errs in more ways, and the plain reading is taken.
-    """
-    item = quartz.lone_weekday
-    if item is None:
-        return wall
-    time = quartz.hours[0] * HOUR + quartz.minutes[0] * MINUTE + quartz.seconds[0]
-    start = wall // DAY + (wall % DAY > time)
-    today = date.fromordinal(start + EPOCH)
-    first = start - today.day + 1
-    length = month_length(today.year, today.month)
-    shape = Shape((first + EPOCH) % 7, length)
-    named = item.start if item.kind is Kind.NEAREST_WEEKDAY else length - item.start
-    if named < 1 or named > length:
-        return wall
-    moved = shape.nearest_weekday(named)
-    return (first + moved) * DAY if named < today.day <= moved else wall
+def wall_after(clock: Clock, after: int) -> int:
+    """The wall time a second after an instant; Quartz's calendar starts in 1970."""
+    return max(clock.wall(max(after, -DAY * 2) + 1), 0)
 
 
 def days_from(quartz: Quartz, day: int) -> Iterator[int]:
