@@ -5,7 +5,7 @@ Airflow keeps what a plugin imports in memory and its workers inherit it, so thi
 
 from airflow.plugins_manager import AirflowPlugin
 
-from medallion.components import preload
+from medallion.components import preload, succession
 from medallion.runs import listener
 from medallion.triggers import listener as trigger_listener
 from medallion.triggers.continuous import ContinuousTimetable
@@ -22,7 +22,7 @@ class MedallionPlugin(AirflowPlugin):
         *(QuartzTimetable, PeriodicTimetable, ContinuousTimetable),
         *(EarliestTimetable, WatchedTimetable, UnfiredTimetable),
     ]
-    listeners = [listener, preload, trigger_listener]
+    listeners = [listener, preload, succession, trigger_listener]
     fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}]
     external_views = [
         {

@@ -240,3 +240,10 @@ def test_the_run_s_note_says_how_it_ended(
     told = report(job({"task_key": "a"}), run, tmp_path).to_json()
     assert (told["life_cycle_state"], told["result_state"]) == (life_cycle, result)
     assert told["termination_details"]["code"] == code
+
+
+def test_a_task_that_was_killed_with_all_around_it_says_that_it_left_no_record(tmp_path: Path) -> None:
+    run = snapshot(Instance("a", state="failed", try_number=1, start=1, end=2), state="failed")
+    (task,) = report(job({"task_key": "a"}), run, tmp_path).tasks
+    assert task.termination is not None
+    assert task.termination.message.startswith("it left no record of why")

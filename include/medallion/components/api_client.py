@@ -28,6 +28,7 @@ class ApiClient:
     """
 
     def __init__(self, settings: Settings, url: str) -> None:
+        self.settings = settings
         self.url = url
         self.password = admin_password(places_of(settings).passwords)
         self.token = ""

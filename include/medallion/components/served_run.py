@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from medallion.components.api_client import ApiClient
 from medallion.components.places import places_of
 from medallion.components.record import Record
-from medallion.errors import RunError
+from medallion.errors import RunError, TargetError
 from medallion.runs import ids
 from medallion.runs.report import Snapshot
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 POLL = 0.5
 APPEAR_SECONDS = 30
 """How long a job that was just written may take to become a DAG."""
+ABSENT_SECONDS = 90
+"""How long the API server may be gone while a run is watched: it is started again when it dies, and the run goes on."""
 
 Show = Callable[[Snapshot], None]
 
@@ -53,11 +55,12 @@ def watch(client: ApiClient, dag_id: str, run_id: str, only: tuple[str, ...], sh
     """Watch a run to its end.
 
     :param show: told each time something has changed.
+    :raises TargetError: the server is gone for good.
     """
     last: Snapshot | None = None
     try:
         while True:
-            snapshot = client.snapshot(dag_id, run_id, only)
+            snapshot = patiently(client, lambda: client.snapshot(dag_id, run_id, only))
             if snapshot != last:
                 show(snapshot)
                 last = snapshot
@@ -68,6 +71,21 @@ def watch(client: ApiClient, dag_id: str, run_id: str, only: tuple[str, ...], sh
         number = ids.run_id(dag_id, run_id)
         text = f"stopped watching; the run goes on. `medallion cancel {number}` ends it"
         raise KeyboardInterrupt(text) from None
+
+
+def patiently(client: ApiClient, ask: Callable[[], Snapshot], seconds: float = ABSENT_SECONDS) -> Snapshot:
+    """The answer of a server that may be about to come back.
+
+    :raises TargetError: it did not within the seconds, or nobody starts it again.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except TargetError:
+            if time.monotonic() > end or serving(client.settings) is None:
+                raise
+        time.sleep(POLL)
 
 
 def wait_for_dag(client: ApiClient, dag_id: str, say: Callable[[str], None]) -> dict[str, Any]:

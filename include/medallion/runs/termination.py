@@ -43,6 +43,7 @@ FAILURES: Mapping[str, tuple[str, str]] = {"DriverLost": ("DRIVER_ERROR", "INTER
 """Codes of failures whose kind (`runtime.protocol.Failure`) says more than that user code failed."""
 
 WORDS: Mapping[Result, str] = {
+    Result.FAILED: "it left no record of why, as when its process is killed; its log may say more",
     Result.TIMEDOUT: "it ran longer than its time-out",
     Result.CANCELED: "a person ended it",
     Result.EXCLUDED: "its run_if condition was not met, or its branch was not taken",
