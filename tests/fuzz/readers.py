@@ -9,7 +9,10 @@ libFuzzer then writes the input to a file `crash-…` and ends with another stat
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +24,14 @@ with atheris.instrument_imports(include=["medallion"]):
     from reference_scope import FixedScope
 
     from medallion.errors import MedallionError
+    from medallion.runtime.lookup import find_notebook
+    from medallion.runtime.protocol import Places
     from medallion.runtime.source import SUFFIXES, NotebookFormatError, parse_notebook
+    from medallion.runtime.sql_text import fill_markers, split_statements, substitute
+    from medallion.spec.bundle.includes import go_pattern
     from medallion.spec.bundle.yaml import parse_yaml
     from medallion.spec.check import check_job
+    from medallion.spec.loading import load
     from medallion.spec.quartz import Quartz, QuartzError, parse_schedule
     from medallion.spec.references import find, resolve
     from medallion.spec.references.check import check_references
@@ -33,6 +41,9 @@ SECONDS = 1
 MOST_BYTES = 4096
 
 SCOPE = FixedScope()
+FILE = Path(tempfile.mkdtemp(prefix="medallion-fuzz-")) / "databricks.yml"
+atexit.register(shutil.rmtree, FILE.parent, ignore_errors=True)
+PLACES = Places("/none", "/none", "/none", {"/Workspace/Users": str(FILE.parent)})
 
 OURS = (MedallionError, NotebookFormatError, SourceError, QuartzError)
 
@@ -47,6 +58,33 @@ def jobs(data: bytes) -> None:
 def bundles(data: bytes) -> None:
     """The bundle reader's YAML."""
     parse_yaml(data.decode("utf-8", "replace"))
+
+
+def bundle_files(data: bytes) -> None:
+    """The whole bundle reader, from the file: includes, targets, variables, references, the jobs."""
+    FILE.write_bytes(data)
+    load(FILE.parent)
+
+
+def patterns(data: bytes) -> None:
+    """Patterns of includes."""
+    pattern, _, name = data.decode("utf-8", "replace").partition("\n")
+    go_pattern(pattern[:255]).fullmatch(name[:255])
+
+
+def statements(data: bytes) -> None:
+    """What SQL cells are cut by and filled with."""
+    text = data.decode("utf-8", "replace")
+    assert len(split_statements(text)) <= len(text)
+    substitute(text, {"a": "b"})
+    fill_markers(text, {"a": "b"})
+
+
+def notebook_paths(data: bytes) -> None:
+    """The finder of notebooks: a path never leads out of a mapped folder."""
+    path = data.decode("utf-8", "replace")
+    found = find_notebook(path, PLACES, caller=FILE.parent / "caller.py")
+    assert path.startswith("/") is False or found.is_file()
 
 
 def references(data: bytes) -> None:
@@ -80,6 +118,10 @@ READERS: dict[str, Callable[[bytes], None]] = {
     "references": references,
     "notebooks": notebooks,
     "cron": cron,
+    "bundle_files": bundle_files,
+    "patterns": patterns,
+    "statements": statements,
+    "notebook_paths": notebook_paths,
 }
 
 SEEDS: dict[str, tuple[bytes, ...]] = {
@@ -92,6 +134,13 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
         b"\x00# Databricks notebook source\n# MAGIC %sql\n# COMMAND ----------\nx = 1",
         b'\x01{"cells": [{"cell_type": "code", "source": ["x"]}]}',
     ),
+    "bundle_files": (
+        b"bundle: {name: b}\ninclude: ['*.yml']\nvariables: {v: {default: 1}}\ntargets: {dev: {mode: development}}\n"
+        b"resources: {jobs: {j: {name: '${var.v}', tasks: [{task_key: a, notebook_task: {notebook_path: ./n}}]}}}\n",
+    ),
+    "patterns": (b"*a[b-c]?*.yml\nxaby.yml", b"\\*\n*"),
+    "statements": (b"SELECT 'a;' AS `b`; BEGIN IF a THEN SELECT 1; END IF; END -- x\n/* y */", b"${a} $a {{ a }} :a"),
+    "notebook_paths": (b"/Workspace/Users/../x", b"./a", b"/Repos/x"),
     "cron": (b"0 0/15 9-17 ? * MON-FRI", b"0 0 12 LW * ? 2030", b"*/5 * * * *"),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +80,21 @@ def test_any_text_is_cut_into_tokens_without_loss(text: str) -> None:
     assert "".join(piece for _, piece, _ in tokens(text)) == text
     for statement in split_statements(text):
         assert statement.text in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text * 50_000, id=text)
+        for text in ('"\\', "'\\", "`", "$$", "/*", "${", "{{", "r'", "BEGIN ", "'a")
+    ],
+)
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.process_time()
+    split_statements(text)
+    substitute(text, {"a": "b"})
+    assert time.process_time() - begun < 2
+
+
+def test_a_string_without_an_end_is_one_token_with_the_rest() -> None:
+    assert [piece for _, piece, _ in tokens("SELECT 'a; b \\")] == ["SELECT", " ", "'a; b \\"]

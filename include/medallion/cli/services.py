@@ -177,6 +177,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     record = Record.read(places_of(settings).record)
     told = state_of(settings, record)
     told["drivers"] = drivers_of(settings)
+    told["notifications_waiting"] = notifications_waiting(settings)
     if as_json:
         print_json(told)
     else:
@@ -217,6 +218,19 @@ def drivers_of(settings: Settings) -> list[str]:
     return [str(driver) for driver in DriverPool(settings).drivers()]
 
 
+def notifications_waiting(settings: Settings) -> int:
+    """How many messages of runs could not be sent yet."""
+    from contextlib import closing
+
+    from medallion.runs.notifications.outbox import open_existing
+
+    outbox = open_existing(settings.home)
+    if outbox is None:
+        return 0
+    with closing(outbox):
+        return outbox.waiting()
+
+
 def show_status(told: dict[str, Any]) -> None:
     """The state as lines."""
     out = console()
@@ -227,6 +241,11 @@ def show_status(told: dict[str, Any]) -> None:
         out.print(f"  {name:<14} {item['state']} (process {item['pid']}{again})")
     for driver in told["drivers"]:
         out.print(f"  Spark driver   {driver}")
+    if count := told["notifications_waiting"]:
+        rest = (
+            "" if told["state"] == "healthy" else "; `medallion notifications --send` tries now, `medallion up` goes on"
+        )
+        out.print(f"  notifications  {count} to be sent{rest}")
 
 
 def airflow(ctx: typer.Context) -> None:

@@ -21,7 +21,7 @@ TOKEN = re.compile(
   | (?P<word>[A-Za-z_]\w*|\d\w*)
   | (?P<end>;)
   | (?P<space>\s+)
-  | (?P<other>.)
+  | (?P<other>'(?:[^'\\]|\\.|\\)*+\Z|"(?:[^"\\]|\\.|\\)*+\Z|.)  # a text without an end is the rest
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -136,7 +136,7 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
         name = found[1] if found[1] is not None else found[2]
         return values.get(name, found[0])
 
-    return re.sub(r"\$\{([^}\n]+)\}|\$([A-Za-z_]\w*)", fill, text)
+    return re.sub(r"\$\{([^{}\n]+)\}|\$([A-Za-z_]\w*)", fill, text)
 
 
 def fill_markers(text: str, values: Mapping[str, str]) -> str:

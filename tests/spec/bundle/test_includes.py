@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medallion.spec.bundle import Resolved, resolve_bundle
 from medallion.spec.bundle.includes import glob, go_pattern
@@ -39,6 +43,20 @@ def test_patterns_match_as_go_matches_them(tmp_path: Path, pattern: str, names: 
 def test_a_star_matches_names_with_a_dot_in_front_and_no_slash() -> None:
     assert go_pattern("*.yml").fullmatch(".hidden.yml")
     assert not go_pattern("*").fullmatch("a/b")
+
+
+@given(st.text("ab*?.", max_size=10), st.text("ab.", max_size=12))
+def test_a_pattern_is_what_its_parts_say(pattern: str, name: str) -> None:
+    spelled = {"*": "[^/]*", "?": "[^/]"}
+    plain = "".join(spelled.get(letter, re.escape(letter)) for letter in pattern)
+    assert bool(go_pattern(pattern).fullmatch(name)) == bool(re.fullmatch(plain, name))
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 120 + "*b", "*" * 4000, "[" * 100_000, "*[a-z]" * 600])
+def test_no_pattern_takes_long(pattern: str) -> None:
+    begun = time.process_time()
+    go_pattern(pattern).fullmatch("a" * 255)
+    assert time.process_time() - begun < 1
 
 
 def test_files_are_read_once_pattern_by_pattern_and_sorted(resolve: Resolve) -> None:

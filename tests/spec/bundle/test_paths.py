@@ -192,6 +192,7 @@ def test_requirement_lines(resolve: Resolve, line: str, deployed: str | None) ->
 
 def test_a_long_requirement_line_is_judged_fast() -> None:
     assert is_local_dependency("a" + "==1" * 5000 + "!")
+    assert is_local_dependency("a" + " " * 100_000 + "x")
 
 
 def test_notebooks_of_pipelines_by_pattern(resolve: Resolve) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -164,3 +165,13 @@ def test_eleven_rounds_are_enough_for_ten_levels_of_whole_references(resolve: Re
         "resources: {jobs: {j: {name: '${var.v8.k.k.k.k.k.k.k.k}'}}}"
     )
     assert resolved.resources["jobs"]["j"]["name"] == "end"
+
+
+@pytest.mark.parametrize(
+    "text", ["${a.b" + "[0]" * 50_000, "${" * 50_000, "${" + "a.b-" * 50_000, "${a" + "-_" * 50_000]
+)
+def test_no_text_takes_long(text: str) -> None:
+    begun = time.process_time()
+    assert list(reference_names(text)) == []
+    assert not has_reference(text)
+    assert time.process_time() - begun < 1

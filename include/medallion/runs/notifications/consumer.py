@@ -40,6 +40,7 @@ class Notifications:
         self.watchman = watchman or Watchman(settings.home)
         self.sender: subprocess.Popen[bytes] | None = None
         self.pruned = 0.0
+        self.begun = False
         self._outbox: Outbox | None = None
 
     @property
@@ -63,6 +64,10 @@ class Notifications:
 
     def tick(self, now: float) -> None:
         """Look at what still runs, start a sender when a message is due, tell of messages that were given up."""
+        if not self.begun:
+            # What an earlier process could not send is tried at once: nobody has tried it since.
+            self.begun = True
+            self.outbox.hurry(now)
         self.watchman.look(self.outbox, now)
         for letter in self.outbox.untold_failures():
             who = recipients_in_words(letter.recipient)

@@ -134,6 +134,11 @@ class Outbox:
         statement = "UPDATE messages SET due = ? WHERE state = ?"
         return self._database.execute(statement, (now, Stage.PENDING)).rowcount
 
+    def waiting(self) -> int:
+        """How many messages are still to be sent."""
+        statement = "SELECT count(*) FROM messages WHERE state = ?"
+        return int(self._database.execute(statement, (Stage.PENDING,)).fetchone()[0])
+
     def letters(self, *, failed: bool = False, most: int = 200) -> list[Letter]:
         """The latest messages, newest first.
 

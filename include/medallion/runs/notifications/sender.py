@@ -27,8 +27,9 @@ AT_ONCE = 8
 LIMIT_SECONDS = 40.0
 """Longest delivery: a connection, a login and an answer, each within its own time-out."""
 
-LINGER_SECONDS = 90.0
-"""The process stays for a message that is due within this time; later ones get a new process."""
+LINGER_SECONDS = 6.0
+"""The process stays for a message that is due within this time, which is one more attempt. Later ones get a new process,
+from `medallion up` or the next `medallion run`: after a run nothing stays behind for a dead server."""
 
 Deliver = Callable[[Letter], None]
 Say = Callable[[str], None]

@@ -26,6 +26,11 @@ ROOT_FILES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
 SUFFIXES = (".yml", ".yaml", ".json")
 GLOB_CHARACTERS = "*?["
 MAX_FILES = 10_000
+LONGEST_PATTERN = 4096
+"""Of one name in a pattern. File systems have names of 255 bytes."""
+
+ELEMENT = re.compile(r"\\.|\[\^?(?:\\.|[^\]\\])+\]|.", re.DOTALL)
+NOTHING = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +164,28 @@ def names_in(folder: Path) -> list[str]:
 
 
 def go_pattern(part: str) -> re.Pattern[str]:
-    """One part of a path as an expression: `*`, `?`, `[a-z]`, `[^a-z]`, and `\\` before a character meant as such."""
-    expression = re.sub(r"\\.|\[\^?(?:\\.|[^\]\\])+\]|[*?]|.", translate, part, flags=re.DOTALL)
+    """One part of a path as an expression: `*`, `?`, `[a-z]`, `[^a-z]`, and `\\` before a character meant as such.
+
+    What stands between two stars is looked for once, from the left: the expression takes no more time for many stars.
+    """
+    if len(part) > LONGEST_PATTERN:
+        return NOTHING
+    pieces = [""]
+    for found in ELEMENT.finditer(part):
+        if found[0] == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += translate(found[0])
+    first, *rest = pieces
+    between = "".join(f"(?>[^/]*?{piece})" for piece in rest[:-1] if piece)
     try:
-        return re.compile(expression, re.DOTALL)
+        return re.compile(f"{first}{between}[^/]*{rest[-1]}" if rest else first, re.DOTALL)
     except re.error:
-        return re.compile(r"(?!)")
+        return NOTHING
 
 
-def translate(match: re.Match[str]) -> str:
-    """One element of a pattern as a piece of an expression."""
-    element = match.group()
-    if element == "*":
-        return "[^/]*"
+def translate(element: str) -> str:
+    """One element of a pattern as a piece of an expression; not a star."""
     if element == "?":
         return "[^/]"
     if element.startswith("[") and len(element) > 1:

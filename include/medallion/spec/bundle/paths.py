@@ -34,7 +34,7 @@ EXTENSIONS = (*NOTEBOOK_HEADERS, JUPYTER)
 HEADER_BYTES = 32
 PIP_FLAGS = ("-r", "-e")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-PIP_FLAG = re.compile(r"(^|\s+)--?[a-zA-Z0-9-]+(([\s|=]+)|$)")
+PIP_FLAG = re.compile(r"(?:^|\s)--?[a-zA-Z0-9-]+(?:[\s|=]|$)")
 VERSION = r"(\d+!)?\d+(\.\d+)*([-_.]?(a|b|rc)\d+)?([-_.]?post\d+)?([-_.]?dev\d+)?(\+[a-zA-Z0-9]+([-_.][a-zA-Z0-9]+)*)?"
 PACKAGE = re.compile(rf"[a-zA-Z0-9\-_]+\s?(\[.*\])?\s?((==|!=|<=|>=|~=|>|<)\s?{VERSION},?)*")
 

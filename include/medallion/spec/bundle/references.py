@@ -18,7 +18,7 @@ from medallion.spec.positions import JsonPath
 SEGMENT = r"[^\W\d_](?:[\w-]*[^\W_])?"
 """Letters, then letters and digits with - and _ between them."""
 
-REFERENCE = re.compile(rf"\$\{{({SEGMENT}(?:\.{SEGMENT}(?:\[[0-9]+\])*)*(?:\[[0-9]+\])*)\}}")
+REFERENCE = re.compile(rf"\$\{{({SEGMENT}(?:\.{SEGMENT}(?:\[[0-9]+\])*+)*+(?:\[[0-9]+\])*+)\}}")
 STEP = re.compile(r"\[([0-9]{1,9})\]|([^.\[\]]+)")
 MAX_ROUNDS = 11
 MAX_TEXT = 1_000_000
