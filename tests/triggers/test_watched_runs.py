@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from medallion.components.api_client import ApiClient
 from medallion.components.ports import free_port
@@ -57,6 +58,7 @@ def gated(name: str, mode: str) -> dict[str, Any]:
     return job(name, TYPE, trigger={"file_arrival": {"url": f"{LANDING}_{name}"}, "sql_condition": condition})
 
 
+NIGHTLY = {"quartz_cron_expression": "0 30 2 ? * MON-FRI", "timezone_id": "Europe/Warsaw"}
 QUERIES = {"no_rows": "SELECT 1 AS x WHERE 1 = 0", "changes": "SELECT 41 + 1"}
 
 JOBS = [
@@ -67,6 +69,7 @@ JOBS = [
     job("any", f"{TYPE} {UPDATED} {VERSION}", trigger=tables("a", "later")),
     job("all", f"{TYPE} {UPDATED}", trigger=tables("a", "b", condition="ALL_UPDATED")),
     job("spare", TYPE, trigger=tables("d")),
+    job("asleep_by_time", TYPE, schedule=NIGHTLY | {"pause_status": "PAUSED"}),
     job("minutely", TYPE, trigger={"periodic": {"interval": 1, "unit": "MINUTES"}}),
     job("several", f"{TYPE} {LOCATION}", triggers=[{"file_arrival": {"url": SEVERAL}}, tables("c")]),
     job(
@@ -76,7 +79,7 @@ JOBS = [
     ),
 ]
 
-UNWATCHED = {"asleep", "minutely"}
+UNWATCHED = {"asleep", "asleep_by_time", "minutely"}
 
 
 @dataclass
@@ -363,3 +366,41 @@ def edges(house: House, table: str) -> tuple[list[Any], list[Any], list[Any]] | 
     made = [(item["dag_id"], item["task_id"]) for item in asset["producing_tasks"]]
     read = [(item["dag_id"], item["task_id"]) for item in asset["consuming_tasks"]]
     return (made, [item["dag_id"] for item in asset["scheduled_dags"]], read) if made and read else ()
+
+
+@pytest.fixture
+def browser(house: House) -> Iterator[Page]:
+    """A page of a real browser whose user has logged in."""
+    secret = json.loads((house.settings.home / "airflow" / "passwords.json").read_text())["admin"]
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        page = chromium.new_page(base_url=house.client.url, viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(90_000)
+        page.goto("/auth/login")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", secret)
+        page.click("button[type=submit]")
+        page.wait_for_url(lambda address: "login" not in address)
+        yield page
+        chromium.close()
+
+
+@pytest.mark.ui
+def test_the_pages_show_jobs_the_tables_between_them_and_what_starts_a_job(
+    house: House, lab: str, browser: Page
+) -> None:
+    browser.goto("/assets?name_pattern=lab08")
+    browser.get_by_role("link", name="lab08.silver.silver_customer", exact=True).click()
+    graph = browser.locator(".react-flow__nodes")
+    for node in ("customer_pipeline", "lab08.silver.silver_customer", "orders_pipeline", "lab08.gold.gold_summary"):
+        graph.get_by_text(node, exact=True).first.wait_for()
+    browser.goto("/dags/files/plugin/lakeflow_triggers")
+    inside = browser.frame_locator("iframe")
+    inside.get_by_role("heading", name="What starts files").wait_for()
+    inside.get_by_role("cell", name=f"New files in {LANDING}").wait_for()
+    inside.get_by_text("one.csv").first.wait_for()
+    browser.goto("/dags?name_pattern=minutely")
+    browser.get_by_text("Every minute", exact=True).wait_for()
+    browser.goto("/dags?name_pattern=asleep_by_time")
+    browser.get_by_text("Paused: 0 30 2 ? * MON-FRI (Europe/Warsaw)", exact=True).wait_for()
