@@ -8,6 +8,7 @@
     ├── NotebookError        the user's code failed: cell, line, traceback
     ├── TargetError          compute or a server could not be reached or started
     │   └── DriverLostError      a driver that worked is gone; a retry gets a new one
+    ├── DiskFullError        a disk has no room for what was to be written: which folder, how much room there is
     └── RunError             a run or task is unknown, or not in a state for what was asked
 
 Mark `transient` tells what a retry can mend; nothing decides on the text of a message.
@@ -84,6 +85,10 @@ class DriverLostError(TargetError):
     """A Spark driver that was in use is gone. A retry gets a new one."""
 
     transient = True
+
+
+class DiskFullError(MedallionError):
+    """A disk, a quota or the limit of a file's size leaves no room for what was to be written."""
 
 
 class RunError(MedallionError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disk import largest_file
 
 from medallion.cli import app, main
 
@@ -276,6 +277,18 @@ def test_status_and_down_of_a_project_where_nothing_runs(project: Path, capsys: 
     assert main(["down", "--json"]) == 0
     assert told(capsys) == {"ended": []}
     assert not (project / ".medallion").exists()
+
+
+@pytest.mark.parametrize("command", [("run", "nightly"), ("up", "--detach")])
+def test_a_home_without_room_is_told_in_words(
+    command: tuple[str, ...], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with largest_file(700):
+        assert main(command) == 1
+    text = " ".join(capsys.readouterr().err.split())
+    assert "the limit of a file's size is reached (ulimit -f): the home folder" in text
+    assert "set `home` in medallion.toml" in text
+    assert "Traceback" not in text
 
 
 def test_up_says_who_holds_the_port_and_which_one_is_free(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,8 @@ class Lab:
     """Puts jobs into a project and runs them."""
 
     project: Path
+    places: str = ""
+    """More lines of medallion.toml."""
     process: subprocess.Popen[str] | None = None
     settings: Settings = field(init=False)
     count: int = 0
@@ -107,7 +109,9 @@ class Lab:
     def __post_init__(self) -> None:
         (self.project / "jobs").mkdir(parents=True)
         (self.project / "jobs" / "stub.py").write_text(STUB)
-        (self.project / "medallion.toml").write_text(f"parallelism = {PARALLELISM}\ndriver_start_seconds = 300\n")
+        (self.project / "medallion.toml").write_text(
+            f"parallelism = {PARALLELISM}\ndriver_start_seconds = 300\n{self.places}"
+        )
         self.settings = Settings.load(self.project, environ={"MEDALLION_DRIVER_IDLE_SECONDS": "120"})
 
     def start(self) -> subprocess.Popen[str]:

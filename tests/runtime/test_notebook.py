@@ -303,3 +303,35 @@ def test_a_large_output_is_whole_in_the_log_and_cut_in_the_record(run_cells: Cal
     assert len(ran.lines) == 30000
     assert ran.lines[-1].endswith("29999")
     assert (ran.output / NOTEBOOK_FILE).stat().st_size < 2_000_000
+
+
+NO_ROOM = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))"
+
+
+def test_a_notebook_whose_record_finds_no_room_runs_to_its_end_and_fails_in_words(
+    run_cells: Callable[..., Any],
+) -> None:
+    ran = run_cells(NO_ROOM, "print('x' * 1000)", "print('last')")
+    assert ran.lines[:2] == ["x" * 1000, "last"]
+    told, *more = ran.lines[2:]
+    assert more == []
+    assert told.startswith("DiskFullError: the limit of a file's size is reached (ulimit -f): ")
+    assert (ran.result.success, ran.result.failure.kind) == (False, "DiskFullError")
+    assert not [file for file in ran.output.iterdir() if file.name.endswith(".part")]
+
+
+def test_a_failure_of_the_users_own_counts_more_than_a_record_without_room(run_cells: Callable[..., Any]) -> None:
+    ran = run_cells(NO_ROOM, "print('x' * 1000)\nraise ValueError('mine')")
+    assert (ran.result.failure.kind, ran.result.failure.message) == ("ValueError", "mine")
+    assert ran.lines[-1] == "ValueError: mine"
+
+
+def test_a_file_of_the_users_own_that_finds_no_room_is_told_with_its_line(run_cells: Callable[..., Any]) -> None:
+    ran = run_cells(
+        "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))\n"
+        "import os; os.makedirs('/Volumes')\n"
+        "with open('/Volumes/big', 'wb') as stream:\n    stream.write(bytes(200_000))"
+    )
+    assert (ran.result.failure.kind, ran.result.failure.line) == ("DiskFullError", 6)
+    assert "OSError: [Errno 27] File too large" in ran.text
+    assert ran.lines[-1].startswith("DiskFullError: the limit of a file's size is reached")

@@ -122,9 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        return fail(unreachable_place(error), as_json=as_json)
+        return fail(without_room(error) or unreachable_place(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001  a fault of ours: the user gets words, the traceback goes to a file
-        return fail(own_fault(error), as_json=as_json)
+        return fail(without_room(error) or own_fault(error), as_json=as_json)
     return answer if isinstance(answer, int) else 0
 
 
@@ -138,15 +138,31 @@ def usage_error(error: typer.TyperException, *, as_json: bool) -> int:
     return error.exit_code
 
 
+def without_room(error: Exception) -> MedallionError | None:
+    """The words for a full disk; None for another error."""
+    import contextlib
+
+    from medallion.compute.room import disk_full
+    from medallion.settings import Settings
+
+    with contextlib.suppress(MedallionError, OSError):
+        return disk_full(error, Settings.load())
+    return None
+
+
 def own_fault(error: Exception) -> MedallionError:
     """An error that is a mistake of Medallion, in words; its traceback is kept for the report."""
     import tempfile
     import traceback
 
-    descriptor, name = tempfile.mkstemp(prefix="medallion-fault-", suffix=".txt")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        traceback.print_exception(error, file=stream)
     text = f"this is a fault of Medallion itself: {type(error).__name__}: {error}"
+    told = "".join(traceback.format_exception(error))
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="medallion-fault-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(told)
+    except OSError:
+        return MedallionError(text, hint=f"please report it:\n{told}")
     return MedallionError(text, hint=f"please report it with {name}")
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from medallion.errors import MedallionError, RunError
+from medallion.errors import RunError
 from medallion.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,21 +80,24 @@ def main() -> int:
     events = Events(os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1))
     # Whatever Airflow or a plugin prints must not get between the events.
     os.dup2(2, 1)
-    marker = mark(request)
     try:
-        with canceling():
+        with marked(request) as marker, canceling():
             run(request, events, marker)
-    except MedallionError as error:
-        events("error", {"message": error.message, "hint": error.hint, "code": error.exit_code})
-        return 1
     except (BrokenPipeError, Canceled):
         return 1
-    finally:
-        marker.unlink(missing_ok=True)
+    except Exception as error:
+        from medallion.compute.room import in_words
+
+        told = in_words(error, Settings.load())
+        if told is None:
+            raise
+        events("error", {"message": told.message, "hint": told.hint, "code": told.exit_code})
+        return 1
     return 0
 
 
-def mark(request: Request) -> Path:
+@contextmanager
+def marked(request: Request) -> Iterator[Path]:
     """Tell others that this process runs tasks: `up` waits for it, `down` ends it."""
     from medallion.components.record import Identity
 
@@ -103,7 +106,10 @@ def mark(request: Request) -> Path:
     folder.mkdir(exist_ok=True)
     marker = folder / f"{identity.pid}-{identity.started}"
     marker.touch()
-    return marker
+    try:
+        yield marker
+    finally:
+        marker.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from medallion.components.launcher import COMPONENTS, HEALTHY_SECONDS, Launcher,
 from medallion.components.places import places_of, prepare
 from medallion.components.record import OWNER, Record
 from medallion.components.sweep import end_supervised
-from medallion.errors import MedallionError, TargetError
+from medallion.errors import TargetError
 
 if TYPE_CHECKING:
     from medallion.components.launcher import Report
@@ -108,8 +108,13 @@ def main(arguments: list[str]) -> int:
     try:
         endpoint = Endpoint.choose(arguments[0], int(arguments[1]))
         run(settings, endpoint, say, lambda _: None, lambda: say("medallion", f"healthy at {endpoint.url}"))
-    except MedallionError as error:
-        say("error", str(error))
+    except Exception as error:
+        from medallion.compute.room import in_words
+
+        told = in_words(error, settings)
+        if told is None:
+            raise
+        say("error", str(told))
         return 1
     say("medallion", "ended")
     return 0

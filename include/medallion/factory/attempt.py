@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,8 @@ class Attempt:
         from medallion.runtime.protocol import RESULT_FILE, Failure, TaskResult
 
         if not (self.folder(settings) / RESULT_FILE).exists():
-            self.keep(settings, TaskResult(success=False, failure=Failure(type(error).__name__, str(error))))
+            with contextlib.suppress(OSError):  # a full disk takes no record; the log says why
+                self.keep(settings, TaskResult(success=False, failure=Failure(type(error).__name__, str(error))))
 
     def holder(self, name: str) -> str:
         """Name of a lease that this run holds for a job cluster or for this task alone."""

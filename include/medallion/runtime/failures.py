@@ -12,9 +12,13 @@ import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from medallion.errors import DriverLostError, MedallionError
+from medallion.errors import DiskFullError, DriverLostError, MedallionError
 from medallion.runtime.protocol import Failure
+
+if TYPE_CHECKING:
+    from medallion.settings import Settings
 
 HERE = str(Path(__file__).resolve().parents[1]) + os.sep
 SHELL_PACKAGES = ("IPython", "traitlets", "decorator", "asyncio")
@@ -28,12 +32,21 @@ ANY_LINE = range(sys.maxsize)
 
 
 def describe(
-    error: BaseException, *, cell: int | None, line: int | None, is_lost: Callable[[BaseException], bool]
+    error: BaseException,
+    settings: Settings,
+    *,
+    cell: int | None,
+    line: int | None,
+    is_lost: Callable[[BaseException], bool],
 ) -> Failure:
     """The failure that a result carries.
 
     :param is_lost: tells whether the exception means that the Spark driver is gone.
     """
+    from medallion.compute.room import disk_full
+
+    if (full := disk_full(error, settings)) is not None:
+        return Failure(DiskFullError.__name__, str(full), cell=cell, line=line, trace=full_trace(error, full))
     lost = isinstance(error, DriverLostError) or is_lost(error)
     return Failure(
         kind="DriverLost" if lost else type(error).__name__,
@@ -51,10 +64,26 @@ def message_of(error: BaseException) -> str:
     return text if len(text) <= LONGEST_MESSAGE else text[:LONGEST_MESSAGE] + " …"
 
 
-def trace_of(error: BaseException) -> str:
-    """The traceback as Python prints it, with the user's frames only."""
+def full_trace(error: BaseException, full: DiskFullError) -> str:
+    """The traceback of a full disk. Of Spark's own words, which are a page, only where in the user's code it was."""
+    words = f"{type(full).__name__}: {full}\n"
+    stack = pruned(error).stack
+    if not stack or error is full:
+        return words
+    told = "".join(["Traceback (most recent call last):\n", *stack.format()]) if is_spark(error) else trace_of(error)
+    return told + words
+
+
+def pruned(error: BaseException) -> traceback.TracebackException:
+    """The exception with the user's frames only."""
     shown = traceback.TracebackException.from_exception(error, compact=True)
     prune(shown, is_spark(error))
+    return shown
+
+
+def trace_of(error: BaseException) -> str:
+    """The traceback as Python prints it, with the user's frames only."""
+    shown = pruned(error)
     text = "".join(shown.format()).replace("IPython.core.error.UsageError", "UsageError")
     return short_java(text).rstrip() + "\n"
 

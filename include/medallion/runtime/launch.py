@@ -94,6 +94,7 @@ class TaskProcess:
         self._kill_at = float("inf")
         self._finished = False
         self._status: int | None = None
+        self._told: str | None = None
 
     def run(self, *, timeout: float | None = None, spare: bool = True) -> TaskResult:
         """Start the process, stay with it until it has a result or is dead, and give the result."""
@@ -188,6 +189,8 @@ class TaskProcess:
         event = message.get("event")
         if event == "cell":
             self._cell = message
+        elif event == "result":
+            self._told = str(message["text"])
         elif event == "finished":
             self._finished = True
         elif "ask" in message and self._connection is not None:
@@ -216,7 +219,9 @@ class TaskProcess:
         self._on_output(self._masks.apply(line))
 
     def _outcome(self) -> TaskResult:
-        """The result that the process wrote, or one made up from how it died."""
+        """The result that the process wrote or told, or one made up from how it died."""
+        if self._told is not None:
+            return TaskResult.from_json(self._told)
         with contextlib.suppress(OSError, ValueError, TypeError):
             return TaskResult.from_json((Path(self._context.output) / RESULT_FILE).read_text(encoding="utf-8"))
         self._signal(signal.SIGKILL)  # what the process may have left in its group
@@ -231,7 +236,8 @@ class TaskProcess:
 
     def _kept(self, result: TaskResult) -> TaskResult:
         """A result that the process could not write, written for it: records and messages look there."""
-        write_whole(Path(self._context.output) / RESULT_FILE, self._masks.in_json(result.to_json()))
+        with contextlib.suppress(OSError):  # a full disk takes no record, and hides no failure
+            write_whole(Path(self._context.output) / RESULT_FILE, self._masks.in_json(result.to_json()))
         return result
 
     def _death(self) -> Failure:

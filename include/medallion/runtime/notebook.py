@@ -22,17 +22,24 @@ def run_notebook(task: Task) -> TaskResult:
     """Run the notebook of the task's context until its end, its first failure or `dbutils.notebook.exit`.
 
     Leaves the executed notebook in the output folder.
+
+    :raises DiskFullError: all cells ran, and there is no room for the executed notebook.
     """
+    from medallion.compute.room import in_words
+
     notebook = read_notebook(task.file)
     path = Path(task.context.output) / NOTEBOOK_FILE
     record = Record(notebook, path, task.masks, title=task.context.workspace_path or task.file.name)
     task.record = task.display.record = record
     task.output.sink = record.stream
+    result = run_all(task, notebook, record)
+    task.output.drain()
     try:
-        return run_all(task, notebook, record)
-    finally:
-        task.output.drain()
         record.save()
+    except OSError as error:
+        if result.success:  # a failure of the user's own counts more
+            raise in_words(error, task.settings) or error from None
+    return result
 
 
 def run_all(task: Task, notebook: Notebook, record: Record) -> TaskResult:
@@ -114,7 +121,7 @@ def fail(task: Task, notebook: Notebook, cell: Cell, error: BaseException) -> Ta
         line: int | None = error.lineno
     else:
         line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, name, lines) or first
-    failure = describe(error, cell=cell.index, line=line, is_lost=is_lost)
+    failure = describe(error, task.settings, cell=cell.index, line=line, is_lost=is_lost)
     if isinstance(error, SystemExit):
         failure = Failure("Exit", f"sys.exit({error.code!r})", cell=cell.index, line=line, trace=failure.trace)
     task.output.drain()

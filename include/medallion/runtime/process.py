@@ -6,6 +6,7 @@ Started by `launch`: as a fork of the spare process, or afresh with `python -m m
 from __future__ import annotations
 
 import atexit
+import contextlib
 import faulthandler
 import logging
 import os
@@ -96,13 +97,25 @@ def run_task(context: TaskContext, pipes: Pipes, asked: float) -> int:
     task = Task(context, Path(context.path), output, masks, display, Widgets(context.parameters), channel, settings)
     signal.signal(signal.SIGTERM, lambda _number, _frame: guard.terminated(task))
     task.seconds["process"] = round(begun - asked, 4)
-    result = timed(task, asked)
-    write_whole(Path(context.output) / RESULT_FILE, masks.in_json(result.to_json()))
+    result = kept(task, timed(task, asked))
     output.drain()
     guard.done = True
     channel.tell("finished")
     leave(task)
     return 0 if result.success else 1
+
+
+def kept(task: Task, result: TaskResult) -> TaskResult:
+    """Write the result. Where there is no room for it the task fails and the worker is told the result itself."""
+    from medallion.compute.room import in_words
+
+    try:
+        write_whole(Path(task.context.output) / RESULT_FILE, task.masks.in_json(result.to_json()))
+    except OSError as error:
+        if result.success:
+            result = failed(task, in_words(error, task.settings) or error)
+        task.channel.tell("result", text=task.masks.in_json(result.to_json()))
+    return result
 
 
 class Guard:
@@ -128,7 +141,8 @@ class Guard:
         if own and not self.done and task.record is not None:
             task.output.drain()
             task.record.end("killed")
-            task.record.save()
+            with contextlib.suppress(OSError):
+                task.record.save()
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -167,7 +181,7 @@ def failed(task: Task, error: BaseException) -> TaskResult:
     """The result of a task that failed outside a cell."""
     from medallion.runtime.notebook import is_lost
 
-    failure = describe(error, cell=None, line=None, is_lost=is_lost)
+    failure = describe(error, task.settings, cell=None, line=None, is_lost=is_lost)
     task.output.drain()
     task.output.log(failure.trace if not hasattr(error, "hint") else f"{failure.kind}: {error}\n")
     return TaskResult(success=False, failure=failure)

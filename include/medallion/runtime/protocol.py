@@ -6,6 +6,7 @@ neither side needs the other's packages.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -165,10 +166,17 @@ def write_whole(path: Path, text: str, *, private: bool = False) -> None:
     """Write a file so that a reader sees the old text or the new, never a part.
 
     :param private: nobody but the owner may read it.
+    :raises OSError: names the path, and leaves no part behind.
     """
     draft = path.with_name(path.name + ".part")
-    if private:
-        draft.unlink(missing_ok=True)
-        draft.touch(0o600)
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    try:
+        if private:
+            draft.unlink(missing_ok=True)
+            draft.touch(0o600)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise

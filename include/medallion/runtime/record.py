@@ -5,6 +5,7 @@ Saved after each cell and every few seconds inside a long one, so that a killed 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -64,8 +65,7 @@ class Record:
                 self._count += 1
                 self._current["execution_count"] = self._count
             self._dirty = True
-            if self._due():
-                self.save()
+            self._save_if_due()
 
     def end(self, status: str) -> None:
         """The running cell is over: `ok`, `failed`, `exit` or `killed`."""
@@ -73,8 +73,7 @@ class Record:
             self._mark(status, seconds=round(time.monotonic() - self._started, 3))
             self._current = None
             self._dirty = True
-            if self._due():
-                self.save()
+            self._save_if_due()
 
     def stream(self, name: str, text: str) -> None:
         """Printed text of the running cell."""
@@ -129,7 +128,10 @@ class Record:
                 self._dirty = True
 
     def save(self) -> None:
-        """Write the file now."""
+        """Write the file now.
+
+        :raises OSError: it cannot be written.
+        """
         with self._lock:
             begun = time.monotonic()
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +139,12 @@ class Record:
             self._saved = time.monotonic()
             self._cost = self._saved - begun
             self._dirty = False
+
+    def _save_if_due(self) -> None:
+        """Save when it is time. A file that cannot be written now stops no cell: the last save tells of it."""
+        if self._due():
+            with contextlib.suppress(OSError):
+                self.save()
 
     def _due(self) -> bool:
         """Whether a save now stays within the share of the time that saving may take."""
@@ -146,8 +154,8 @@ class Record:
         while True:
             time.sleep(SAVE_EVERY)
             with self._lock:
-                if self._dirty and self._due():
-                    self.save()
+                if self._dirty:
+                    self._save_if_due()
 
     def _mark(self, status: str, **facts: Any) -> None:
         if self._current is not None:

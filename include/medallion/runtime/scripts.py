@@ -142,7 +142,7 @@ def fail(task: Task, error: BaseException) -> TaskResult:
     name = str(task.file)
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == name else None
     line = line or user_line(error.__traceback__, name)
-    failure = describe(error, cell=None, line=line, is_lost=is_lost)
+    failure = describe(error, task.settings, cell=None, line=line, is_lost=is_lost)
     if isinstance(error, SystemExit):
         text = f"sys.exit({error.code!r})"
         if isinstance(error.code, str):
@@ -185,7 +185,7 @@ def run_alert(task: Task, frame: Any, rule: Mapping[str, Any]) -> TaskResult:
 def fail_sql(task: Task, error: Exception) -> TaskResult:
     """The result of a statement that failed, with its line."""
     line = getattr(error, "medallion_line", None)
-    failure = describe(error, cell=None, line=line, is_lost=is_lost)
+    failure = describe(error, task.settings, cell=None, line=line, is_lost=is_lost)
     task.output.log((f"Statement at line {line} failed:\n" if line else "") + failure.trace)
     return TaskResult(success=False, failure=failure)
 

@@ -101,12 +101,18 @@ class LakeflowOperator(BaseOperator):
             return self.left_out()
         self.set_label(context)
         self.leave_when_unmet(context)
+        settings = Settings.load()
         try:
-            return self.work(context, attempt, Settings.load())
-        except MedallionError as error:
-            show(f"{type(error).__name__}: {error}")
-            attempt.keep_error(Settings.load(), error)
-            raise AttemptFailed(str(error)) from None
+            return self.work(context, attempt, settings)
+        except (MedallionError, OSError) as error:
+            from medallion.compute.room import in_words
+
+            told = in_words(error, settings)
+            if told is None:
+                raise
+            show(f"{type(told).__name__}: {told}")
+            attempt.keep_error(settings, told)
+            raise AttemptFailed(str(told)) from None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a wait; Airflow renders the iteration's label again."""

@@ -26,6 +26,7 @@ from medallion.spec.problems import did_you_mean
 if TYPE_CHECKING:
     from medallion.compute.connect import Link
     from medallion.runtime.task import Task
+    from medallion.settings import Settings
 
 QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
 CAUSES = "spark.sql.connect.serverStacktrace.enabled"
@@ -55,7 +56,7 @@ def run_pipeline(task: Task) -> TaskResult:
         link.observe(update.id)
         carry_out(task, link, update, book)
     except BaseException as error:  # noqa: BLE001  user code may raise anything
-        failure = failure_of(error, link, update)
+        failure = failure_of(error, task.settings, link, update)
         name_broken(update, failure)
     update.end = time.time()
     update.state = "FAILED" if failure else "COMPLETED"
@@ -186,10 +187,10 @@ def rows_written(task: Task, since: float) -> dict[str, int]:
     return rows
 
 
-def failure_of(error: BaseException, link: Link, update: Update) -> Failure:
+def failure_of(error: BaseException, settings: Settings, link: Link, update: Update) -> Failure:
     """Why the update failed: a broken expectation in one line, else the user's own traceback or Spark's words."""
     line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, "")
-    failure = describe(error, cell=None, line=line, is_lost=lambda _: not link.connection.alive())
+    failure = describe(error, settings, cell=None, line=line, is_lost=lambda _: not link.connection.alive())
     told = "\n".join([str(error), *(event.error or event.message for event in update.events if event.level == "ERROR")])
     if found := VIOLATED.search(told):
         return replace(failure, kind="ExpectationViolation", message=found[0], trace=f"{found[0]}\n")
