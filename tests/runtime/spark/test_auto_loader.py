@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -201,6 +202,15 @@ def test_files_from_before_the_first_start_may_be_left_out(folder: Folder) -> No
     folder.put("new.json", [{"id": 2}])
     folder.load("json", cloudFiles__includeExistingFiles=False)
     assert folder.rows("id") == [("2",)]
+
+
+def test_a_file_with_an_old_time_is_taken_when_it_comes_late(folder: Folder) -> None:
+    folder.put("new.json", [{"id": 1}])
+    folder.load("json")
+    folder.put("old.json", [{"id": 2}])
+    os.utime(folder.local / "in" / "old.json", (1_000_000_000, 1_000_000_000))  # as an unpacked archive leaves it
+    folder.load("json")
+    assert folder.rows("id") == [("1",), ("2",)]
 
 
 @pytest.mark.slow

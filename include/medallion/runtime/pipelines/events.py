@@ -53,6 +53,7 @@ class Update:
 
     :param start: seconds since the epoch; `end` likewise, None while it runs.
     :param state: RUNNING, COMPLETED, FAILED or CANCELED.
+    :param run_from: the place in `events` where the present run of the graph begins.
     """
 
     pipeline: Pipeline
@@ -62,11 +63,12 @@ class Update:
     end: float | None = None
     state: str = "RUNNING"
     events: list[Event] = field(default_factory=list)
+    run_from: int = 0
 
     def note(self, at: float, message: str, book: Book) -> Event:
         """The event of a message that Spark's engine sent."""
         if found := FLOW.match(message):
-            name = found[1].replace("`", "")
+            name = found[1].strip("'").replace("`", "")
             status = {"name": name, "flow_progress": {"status": found[2]}}
             error = message.partition("Error: ")[2] or None
             level = LEVELS.get(found[2], "INFO")
@@ -97,6 +99,22 @@ class Update:
             "configuration": dict(self.pipeline.configuration),
         }
         write_whole(folder / UPDATE_FILE, json.dumps(record, default=str))
+
+    def told(self, error: BaseException) -> str:
+        """What is known of a failure of the present run: the error, and what the engine said of flows."""
+        failed = [event for event in self.events[self.run_from :] if event.level == "ERROR"]
+        return "\n".join([str(error), *(event.error or event.message for event in failed)])
+
+    def completed(self) -> set[str | None]:
+        """Datasets whose flows ended well. Spark calls a stream that failed completed too, after it."""
+        last: dict[str | None, tuple[str | None, str]] = {}
+        for event in self.events:
+            status = (event.details.get("flow_progress") or {}).get("status")
+            failed = last.get(event.flow, ("", ""))[1] == "FAILED"
+            if status and status != "EXCLUDED" and not (failed and status == "COMPLETED"):
+                last[event.flow] = event.dataset, status
+        left = {dataset for dataset, status in last.values() if status != "COMPLETED"}
+        return {dataset for dataset, _ in last.values()} - left
 
     @property
     def selected(self) -> bool:

@@ -26,8 +26,7 @@ def put_back(update: Update, before: dict[str, int], lake: Path) -> list[str]:
     """Restore the views whose flow did not complete and that changed; their names."""
     from deltalake import DeltaTable
 
-    progress = [(event.dataset, event.details.get("flow_progress") or {}) for event in update.events]
-    done = {dataset for dataset, told in progress if told.get("status") == "COMPLETED"}
+    done = update.completed()
     restored = []
     for name, version in before.items():
         table = DeltaTable(str(lake.joinpath(*name.split("."))))

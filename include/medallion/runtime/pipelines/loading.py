@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError
+from medallion.runtime.pipelines.file_reading import owner
 from medallion.runtime.pipelines.statements import SqlDataset, clause_options, statements
 from medallion.runtime.sql_text import substitute
 
@@ -81,7 +82,10 @@ def run_sql(source: Source, recorder: Recorder, book: Book, spark: Any, given: d
                 continue
             if statement.name:
                 book.kinds[book.full(statement.name)] = SQL_KINDS[statement.kind]
-            recorder.register_sql("\n" * statement.line + statement.text, source.file)
+            dataset, flow = owner(statement.text, statement.name)
+            with recorder.reading.within(book.full(dataset), flow):
+                rewritten = recorder.reading.rewritten(statement.text)
+            recorder.register_sql("\n" * statement.line + rewritten, source.file)
         except Exception as error:
             error.medallion_line = statement.line + 1  # type: ignore[attr-defined]  # where the log points to
             raise

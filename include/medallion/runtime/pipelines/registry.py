@@ -17,6 +17,7 @@ from medallion.runtime.pipelines import expectations
 from medallion.runtime.pipelines.expectations import Expectation
 
 if TYPE_CHECKING:
+    from medallion.runtime.pipelines.file_reading import FileReading
     from medallion.runtime.pipelines.spec import Pipeline
 
 STREAM = re.compile(r"\bSTREAM\b", re.IGNORECASE)
@@ -64,10 +65,11 @@ class Recorder:
 
     :param inner: Spark's registry.
     :param graph: id of the graph.
+    :param reading: the pipeline's readers of files.
     """
 
-    def __init__(self, inner: Any, spark: Any, graph: str, book: Book) -> None:
-        self._inner, self._spark, self.graph, self._book = inner, spark, graph, book
+    def __init__(self, inner: Any, spark: Any, graph: str, book: Book, reading: FileReading) -> None:
+        self._inner, self._spark, self.graph, self._book, self.reading = inner, spark, graph, book, reading
         self._waiting: dict[str, Any] = {}
 
     def register_output(self, output: Any) -> None:
@@ -100,6 +102,18 @@ class Recorder:
         """A statement that Spark reads itself."""
         self._inner.register_sql(sql_text, file_path)
 
+    def register_view(self, name: str, frame: Any) -> None:
+        """A temporary view that no code of the pipeline knows."""
+        from pyspark.pipelines.flow import Flow
+        from pyspark.pipelines.output import TemporaryView
+        from pyspark.pipelines.source_code_location import SourceCodeLocation
+
+        place = SourceCodeLocation(filename=__file__, line_number=0)
+        self._inner.register_output(TemporaryView(name=name, comment=None, source_code_location=place))
+        self._inner.register_flow(
+            Flow(name=name, target=name, spark_conf={}, source_code_location=place, func=lambda: frame)
+        )
+
     def flush(self, name: str | None = None) -> None:
         """Hand over the tables that still wait for a query: one, or all at the end of a file."""
         for waiting in [name] if name is not None else list(self._waiting):
@@ -111,9 +125,10 @@ class Recorder:
         from pyspark.pipelines.add_pipeline_analysis_context import add_pipeline_analysis_context
         from pyspark.sql.connect.dataframe import DataFrame
 
-        with add_pipeline_analysis_context(
+        context = add_pipeline_analysis_context(
             spark=self._spark, dataflow_graph_id=self.graph, flow_name=self._book.full(flow.name)
-        ):
+        )
+        with self.reading.within(self._book.full(flow.target), flow.name), context:
             frame = flow.func()
         if not isinstance(frame, DataFrame):
             raise MedallionError(

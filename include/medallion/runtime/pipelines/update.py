@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 import uuid
 from dataclasses import replace
@@ -10,28 +11,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.compute.gateway import PIPELINE_RETRIES
+from medallion.compute.session import attach
 from medallion.errors import MedallionError
 from medallion.runtime.failures import describe, user_line
 from medallion.runtime.pipelines import events, keeping
 from medallion.runtime.pipelines.definitions import offer
 from medallion.runtime.pipelines.events import Event, Update
 from medallion.runtime.pipelines.expectations import VIOLATION
+from medallion.runtime.pipelines.file_reading import FileReading
 from medallion.runtime.pipelines.loading import define
 from medallion.runtime.pipelines.registry import Book, Recorder
 from medallion.runtime.pipelines.sources import sources
 from medallion.runtime.pipelines.spec import Pipeline, Request
 from medallion.runtime.protocol import Failure, TaskResult
+from medallion.runtime.spark.streams import UNKNOWN_FIELDS
 from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from medallion.compute.connect import Link
     from medallion.runtime.task import Task
     from medallion.settings import Settings
 
+TABLES = frozenset({"STREAMING_TABLE", "MATERIALIZED_VIEW"})
 QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
 CAUSES = "spark.sql.connect.serverStacktrace.enabled"
 """Brings the causes of an error, among them the row that broke an expectation; they are not shown."""
 VIOLATED = re.compile(rf"{VIOLATION}: [^\n]*")
+MOST_RUNS = 10
+"""Runs of the graph in one update; each but the first had new columns."""
 BROKEN = re.compile(rf"{VIOLATION}: a row of (\S+) breaks ")
 
 
@@ -70,33 +79,80 @@ def run_pipeline(task: Task) -> TaskResult:
 
 
 def carry_out(task: Task, link: Link, update: Update, book: Book) -> None:
-    """Define the graph and run it."""
-    from pyspark.pipelines.spark_connect_graph_element_registry import SparkConnectGraphElementRegistry
-    from pyspark.pipelines.spark_connect_pipeline import create_dataflow_graph
-
-    spark, pipeline = link.spark, update.pipeline
+    """Define the graph and run it. New columns of Auto Loader: unless in development, once more with them."""
+    spark, pipeline, lake = link.spark, update.pipeline, Path(task.context.places.lake)
     configure(spark, pipeline)
     spark.sql(f"CREATE CATALOG IF NOT EXISTS `{pipeline.catalog}`")
     spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{pipeline.catalog}`.`{pipeline.schema}`")
+    reading = FileReading(spark, lambda: classic_session(task, pipeline), storage(task, pipeline) / "auto_loader")
+    offer(spark, book)
+    reading.offer()
+    if update.request.full_refresh or update.request.full_refresh_selection:
+        everything = update.request.full_refresh
+        reading.start_over(None if everything else [*map(book.full, update.request.full_refresh_selection)])
+    before: dict[str, int] | None = None
+    loaded = frozenset(sys.modules)
+    for runs_left in reversed(range(MOST_RUNS)):
+        graph = define_graph(task, spark, update, book, reading)
+        before = keeping.versions(book, lake) if before is None else before
+        try:
+            run_graph(task, spark, graph, update, book)
+            return
+        except BaseException as error:
+            for name in keeping.put_back(update, before, lake):
+                task.output.log(f"{name}: not updated, it keeps what it had\n")
+            grown = reading.grow(update.told(error)) if isinstance(error, Exception) else []
+            if grown:
+                again = "the next update has them" if pipeline.development else "the flows start again with them"
+                task.output.log(f"Auto Loader: new columns {', '.join(grown)}; {again}\n")
+            if not grown or pipeline.development or not runs_left:
+                raise
+        update.run_from = len(update.events)
+        forget_modules(loaded, Path(task.context.root))
+
+
+def define_graph(task: Task, spark: Any, update: Update, book: Book, reading: FileReading) -> str:
+    """Run the pipeline's code; the id of the graph that it defines."""
+    from pyspark.pipelines.spark_connect_graph_element_registry import SparkConnectGraphElementRegistry
+    from pyspark.pipelines.spark_connect_pipeline import create_dataflow_graph
+
+    pipeline, root = update.pipeline, Path(task.context.root)
     graph = create_dataflow_graph(
         spark,
         default_catalog=pipeline.catalog,
         default_database=pipeline.schema,
         sql_conf=pipeline.configuration,
     )
-    recorder = Recorder(SparkConnectGraphElementRegistry(spark, graph), spark, graph, book)
-    offer(spark, book)
-    root = Path(task.context.root)
-    define(sources(pipeline.libraries, task.context.places, root), recorder, book, spark, task.injected)
+    recorder = Recorder(SparkConnectGraphElementRegistry(spark, graph), spark, graph, book, reading)
+    reading.begin(recorder.register_view)
+    given = {**task.injected, "sql": spark.sql, "table": spark.table}
+    define(sources(pipeline.libraries, task.context.places, root), recorder, book, spark, given)
     task.output.log(f"Pipeline {pipeline.name}: {len(book.kinds)} datasets in {pipeline.catalog}.{pipeline.schema}\n")
-    lake = Path(task.context.places.lake)
-    before = keeping.versions(book, lake)
-    try:
-        run_graph(task, spark, graph, update, book)
-    except BaseException:
-        for name in keeping.put_back(update, before, lake):
-            task.output.log(f"{name}: not updated, it keeps what it had\n")
-        raise
+    return graph
+
+
+def storage(task: Task, pipeline: Pipeline) -> Path:
+    """Where the state of the pipeline's streams is."""
+    return task.settings.home / "pipelines" / pipeline.id
+
+
+def classic_session(task: Task, pipeline: Pipeline) -> SparkSession:
+    """A session beside the Connect one, in the same driver and with the same settings."""
+    options = task.context.options
+    return attach(
+        Path(str(task.context.driver)),
+        tag=task.context.tag,
+        spark_conf={**(options.get("spark_conf") or {}), **pipeline.configuration},
+        user_metadata=options.get("user_metadata"),
+    )
+
+
+def forget_modules(known: frozenset[str], root: Path) -> None:
+    """Let the pipeline's own modules be imported again: they may define datasets."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name not in known and file is not None and Path(file).is_relative_to(root):
+            del sys.modules[name]
 
 
 def configure(spark: Any, pipeline: Pipeline) -> None:
@@ -122,16 +178,7 @@ def run_graph(task: Task, spark: Any, graph: str, update: Update, book: Book) ->
     """
     from pyspark.pipelines.spark_connect_pipeline import start_run
 
-    request = update.request
-    told = start_run(
-        spark,
-        graph,
-        full_refresh=selection(book, request.full_refresh_selection),
-        full_refresh_all=request.full_refresh,
-        refresh=selection(book, request.refresh),
-        dry=False,
-        storage=(task.settings.home / "pipelines" / update.pipeline.id).as_uri(),
-    )
+    told = start_run(spark, graph, **asked(update, book), dry=False, storage=storage(task, update.pipeline).as_uri())
     for result in told:
         if "pipeline_event_result" not in result:
             continue
@@ -140,6 +187,19 @@ def run_graph(task: Task, spark: Any, graph: str, update: Update, book: Book) ->
         status = (noted.details.get("flow_progress") or {}).get("status")
         if status not in QUIET_STATES and noted.level != "ERROR":
             task.output.log(f"{event.message}\n")
+
+
+def asked(update: Update, book: Book) -> dict[str, Any]:
+    """Which datasets a run updates. A later run of the same update leaves out what is done."""
+    request = update.request
+    full, refresh = selection(book, request.full_refresh_selection), selection(book, request.refresh)
+    if not update.run_from:
+        return {"full_refresh": full, "full_refresh_all": request.full_refresh, "refresh": refresh}
+    if not full and not refresh:
+        every = [name for name, kind in book.kinds.items() if kind in TABLES]
+        full, refresh = (every, []) if request.full_refresh else ([], every)
+    left = [[name for name in names if name not in update.completed()] for names in (full, refresh)]
+    return {"full_refresh": left[0], "full_refresh_all": False, "refresh": left[1]}
 
 
 def selection(book: Book, names: tuple[str, ...]) -> list[str]:
@@ -191,9 +251,11 @@ def failure_of(error: BaseException, settings: Settings, link: Link, update: Upd
     """Why the update failed: a broken expectation in one line, else the user's own traceback or Spark's words."""
     line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, "")
     failure = describe(error, settings, cell=None, line=line, is_lost=lambda _: not link.connection.alive())
-    told = "\n".join([str(error), *(event.error or event.message for event in update.events if event.level == "ERROR")])
+    told = update.told(error)
     if found := VIOLATED.search(told):
         return replace(failure, kind="ExpectationViolation", message=found[0], trace=f"{found[0]}\n")
+    if found := UNKNOWN_FIELDS.search(told):
+        return replace(failure, kind="UnknownFieldException", message=found[0], trace=f"{found[0]}\n")
     if isinstance(error, MedallionError):
         return replace(failure, trace=f"{type(error).__name__}: {error}\n")
     return replace(failure, trace=f"At line {line} of the SQL source:\n{failure.trace}") if line else failure

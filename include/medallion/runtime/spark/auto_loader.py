@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from medallion.runtime.spark.columns import Plan, frame
+from medallion.runtime.spark.columns import Plan
 from medallion.runtime.spark.files import FileEntry, list_files
 from medallion.runtime.spark.inference import infer, partition_columns, text_columns, with_hints
 from medallion.runtime.spark.location import SchemaLocation
 from medallion.runtime.spark.options import RESCUED, AutoLoaderError, LoaderOptions, parse_options
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
 FIXED = ("text", "binaryFile")
@@ -37,47 +37,52 @@ class Source:
 growing: list[Source] = []
 
 
-def stream_frame(
+def stream_plan(
     spark: SparkSession,
     path: str,
     given: Mapping[str, Any],
     schema: StructType | None,
     *,
     found_each_time: bool = False,
-) -> DataFrame:
-    """The frame of a stream of files.
+    location: str | None = None,
+) -> Plan:
+    """How to read a stream of files.
 
     :param given: the reader's options.
     :param schema: the user's schema, or None to find one.
     :param found_each_time: without a schema location the schema is found anew at each start.
+    :param location: the schema location where the options name none.
     :raises AutoLoaderError: an option is missing or wrong; names it.
     :raises UnsupportedError: an option that does not work here; names it.
     """
     options = parse_options(given)
-    location = SchemaLocation(spark, options.schema_location) if options.schema_location else None
-    if schema is None and location is None and options.format not in FIXED and not found_each_time:
+    if options.schema_location is None:
+        options = replace(options, schema_location=location)
+    kept = SchemaLocation(spark, options.schema_location) if options.schema_location else None
+    if schema is None and kept is None and options.format not in FIXED and not found_each_time:
         raise AutoLoaderError(
             "Auto Loader needs the option cloudFiles.schemaLocation to find and keep the schema",
             hint="the folder of the checkpoint will do; or give the schema by .schema(…)",
         )
     mode = evolution_mode(options, schema)
-    plan = Plan(path, options, *schema_of(spark, path, options, schema, location), rescued(options, schema), mode)
+    columns = schema_of(spark, path, options, schema, kept)
+    plan = Plan(path, options, *columns, rescued(options, schema), mode, stream=True)
     if not options.existing:
-        plan = replace(plan, since=first_start(location))
-    if mode == "addNewColumns" and location is not None:
-        growing.append(Source(spark, path, options, location))
-    return frame(spark, plan, stream=True)
+        plan = replace(plan, since=first_start(kept))
+    if mode == "addNewColumns" and kept is not None:
+        growing.append(Source(spark, path, options, kept))
+    return plan
 
 
-def batch_frame(
+def batch_plan(
     spark: SparkSession,
     source: str | Sequence[FileEntry],
     options: LoaderOptions,
     schema: StructType | None,
     *,
     rescued_column: bool = True,
-) -> DataFrame:
-    """The frame of files that are there now, read the same way.
+) -> Plan:
+    """How to read files that are there now, in the same way.
 
     :param source: a path, or the files themselves.
     :param rescued_column: whether a schema that is found has a rescued data column.
@@ -86,7 +91,7 @@ def batch_frame(
     files = None if isinstance(source, str) else source
     found, partitions = schema_of(spark, path, options, schema, None, files)
     column = rescued(options, schema) if rescued_column else None
-    return frame(spark, Plan(path, options, found, partitions, column, options.mode or "none"), stream=False)
+    return Plan(path, options, found, partitions, column, options.mode or "none")
 
 
 def evolution_mode(options: LoaderOptions, schema: StructType | None) -> str:

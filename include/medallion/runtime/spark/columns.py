@@ -24,6 +24,8 @@ READERS = {
     "csv": "medallion.files.NamedCsv",
 }
 STRICT_PARQUET = "medallion.files.NamedParquet"
+NO_AGE = "36500d"
+"""Spark's stream passes over a new file that was changed a week before the newest it has seen. Auto Loader takes it."""
 FAILING = {"addNewColumns", "failOnNewColumns"}
 RETRY = {"addNewColumns": "true", "failOnNewColumns": "false"}
 
@@ -37,6 +39,7 @@ class Plan:
     :param partitions: columns from the folders' names, with their types.
     :param rescued: name of the rescued data column, or None.
     :param mode: the evolution mode.
+    :param stream: whether a stream is read, or the files that are there now.
     :param since: milliseconds since 1970; only files that changed later are read.
     """
 
@@ -46,13 +49,14 @@ class Plan:
     partitions: StructType
     rescued: str | None
     mode: str
+    stream: bool = False
     since: int | None = None
 
 
-def frame(spark: SparkSession, plan: Plan, *, stream: bool) -> DataFrame:
-    """The frame that the plan describes; nothing is read yet."""
-    source: Any = spark.readStream if stream else spark.read
-    reader = source.format(reader_of(plan)).options(**reader_options(plan, stream=stream)).schema(read_schema(plan))
+def frame(spark: SparkSession, plan: Plan) -> DataFrame:
+    """The frame that the plan describes; nothing is read yet. The session may be one of Spark Connect."""
+    source: Any = spark.readStream if plan.stream else spark.read
+    reader = source.format(reader_of(plan)).options(**reader_options(plan)).schema(read_schema(plan))
     rows = reader.load(plan.path)
     rows = in_time(rows, plan)
     if plan.options.format == "csv" and plan.mode in FAILING:
@@ -67,19 +71,19 @@ def reader_of(plan: Plan) -> str:
     return READERS.get(plan.options.format, plan.options.format)
 
 
-def reader_options(plan: Plan, *, stream: bool) -> dict[str, str]:
+def reader_options(plan: Plan) -> dict[str, str]:
     """Options of Spark's reader."""
     options = plan.options
-    made = {"recursiveFileLookup": "true", **options.reader}
+    made = {"recursiveFileLookup": "true", **({"maxfileage": NO_AGE} if plan.stream else {}), **options.reader}
     if options.format in READERS:
         made.update({"medallion.unknown": UNKNOWN, "columnNameOfCorruptRecord": RAW})
     if plan.mode in FAILING:
         made.update({"medallion.fail": RETRY[plan.mode], "medallion.folders": "\n".join(plan.partitions.names)})
     if options.glob:
         made["pathGlobFilter"] = options.glob
-    if stream and options.files is not None:
+    if plan.stream and options.files is not None:
         made["maxFilesPerTrigger"] = str(options.files)
-    if stream and options.size is not None:
+    if plan.stream and options.size is not None:
         made["maxBytesPerTrigger"] = str(options.size)
     return made
 

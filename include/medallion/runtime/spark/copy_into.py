@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from medallion.errors import MedallionError
-from medallion.runtime.spark.auto_loader import batch_frame
+from medallion.runtime.spark.auto_loader import batch_plan
+from medallion.runtime.spark.columns import frame
 from medallion.runtime.spark.copy_log import APPLICATION, CopyLog, with_load
 from medallion.runtime.spark.copy_text import Copy
 from medallion.runtime.spark.files import FileEntry, list_files
@@ -104,7 +105,7 @@ def read(spark: SparkSession, copy: Copy, files: list[FileEntry]) -> DataFrame:
     options.pop("mergeschema", None)
     mode = "failOnNewColumns" if form in {"json", "csv", "parquet"} else "none"
     loader = LoaderOptions(format=form, infer_types=infer, mode=mode, reader=options)
-    return batch_frame(spark, files, loader, None, rescued_column=False)
+    return frame(spark, batch_plan(spark, files, loader, None, rescued_column=False))
 
 
 def top_level(select: str) -> list[str]:

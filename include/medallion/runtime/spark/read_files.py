@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from medallion.runtime.spark.auto_loader import batch_frame, stream_frame
+from medallion.runtime.spark.auto_loader import batch_plan, stream_plan
 from medallion.runtime.spark.files import list_files
 from medallion.runtime.spark.options import PREFIX, TAKEN, AutoLoaderError, parse_options, text_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
+
+    from medallion.runtime.spark.columns import Plan
 
 BY_SUFFIX = {
     **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
@@ -28,9 +30,12 @@ PACKED = {".gz", ".bz2", ".zst", ".snappy", ".lz4", ".deflate"}
 OF_LOADER = {name.lower() for name in TAKEN if name != "rescuedDataColumn"}
 
 
-def read_files(spark: SparkSession, path: str, given: Mapping[str, Any], *, stream: bool) -> DataFrame:
-    """The frame of `read_files(path, name => value, …)`, or of `STREAM read_files(…)`.
+def read_files(
+    spark: SparkSession, path: str, given: Mapping[str, Any], *, stream: bool, location: str | None = None
+) -> Plan:
+    """How to read `read_files(path, name => value, …)`, or `STREAM read_files(…)`.
 
+    :param location: the schema location of a stream whose options name none.
     :raises AutoLoaderError: an option is wrong, or the format cannot be told from the files' names.
     """
     from medallion.runtime.spark.streams import as_schema
@@ -43,21 +48,23 @@ def read_files(spark: SparkSession, path: str, given: Mapping[str, Any], *, stre
     options.setdefault("infercolumntypes", "true")
     if options["format"].lower() == "csv" and schema is None:
         options.setdefault("header", "true")
-    if stream and schema is None and "schemalocation" not in options:
+    if stream and schema is None and location is None and "schemalocation" not in options:
         options.setdefault("schemaevolutionmode", "rescue")
     every = {(PREFIX if name in OF_LOADER else "") + name: value for name, value in options.items()}
     if stream:
-        return stream_frame(spark, path, every, schema, found_each_time=True)
-    return batch_frame(spark, path, parse_options(every), schema)
+        return stream_plan(spark, path, every, schema, found_each_time=True, location=location)
+    return batch_plan(spark, path, parse_options(every), schema)
 
 
-def cloud_files(spark: SparkSession, path: str, form: str | None = None, options: Any = None) -> DataFrame:
-    """The frame of `cloud_files(path, format, map(…))`, a stream."""
+def cloud_files(
+    spark: SparkSession, path: str, form: str | None = None, options: Any = None, *, location: str | None = None
+) -> Plan:
+    """How to read `cloud_files(path, format, map(…))`, a stream."""
     every = {**(options or {}), **({f"{PREFIX}format": form} if form else {})}
     schema = every.pop("schema", None)
     from medallion.runtime.spark.streams import as_schema
 
-    return stream_frame(spark, path, every, as_schema(spark, schema), found_each_time=True)
+    return stream_plan(spark, path, every, as_schema(spark, schema), found_each_time=True, location=location)
 
 
 def format_by_name(spark: SparkSession, path: str, glob: str) -> str:

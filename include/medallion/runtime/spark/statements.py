@@ -18,6 +18,8 @@ from medallion.runtime.sql_text import QUIET, tokens
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from medallion.runtime.spark.columns import Plan
+
 Run = Callable[..., Any]
 READERS = ("READ_FILES", "CLOUD_FILES")
 
@@ -85,7 +87,11 @@ def run_statement(session: SparkSession, text: str, args: Any, kwargs: dict[str,
         return made
     text = without_auto(text, words)
     with ExitStack() as views:
-        text = with_views(session, text, read_tokens(text), values, views)
+
+        def view(plan: Plan) -> str:
+            return temporary_view(session, plan, views)
+
+        text = with_readers(session, text, values, view)
         frame: DataFrame = run(session, with_information(session, text, views), args, **kwargs)
     return frame
 
@@ -164,25 +170,50 @@ AFTER_A_TABLE = {
 }
 
 
-def with_views(session: SparkSession, text: str, words: list[Token], values: Values, views: ExitStack) -> str:
-    """The text with each call of read_files or cloud_files replaced by a temporary view of its frame.
+def temporary_view(session: SparkSession, plan: Plan, views: ExitStack) -> str:
+    """Name of a temporary view of what the plan reads. It ends with `views`: a frame keeps what Spark found by then."""
+    from medallion.runtime.spark.columns import frame
 
-    The views end with `views`: Spark has found them by then, and a frame keeps what it found.
+    name = f"_medallion_{uuid4().hex}"
+    frame(session, plan).createOrReplaceTempView(name)
+    views.callback(session.catalog.dropTempView, name)
+    return name
+
+
+def with_readers(
+    session: SparkSession,
+    text: str,
+    values: Values,
+    named: Callable[[Plan], str],
+    location: Callable[[], str] | None = None,
+) -> str:
+    """The text with each call of read_files or cloud_files replaced by what `named` gives for it.
+
+    :param location: makes the schema location of a stream that names none.
     """
+    words = read_tokens(text)
     parts: list[str] = []
     copied = 0
     for place, token in enumerate(words[:-1]):
         if token.word not in READERS or words[place + 1].text != "(":
             continue
         last = closing(words, place + 1)
-        stream = place > 0 and words[place - 1].word == "STREAM"
-        frame = reader_frame(session, token.word, split_arguments(text, words[place + 2 : last]), values, stream=stream)
-        name = f"_medallion_{uuid4().hex}"
-        frame.createOrReplaceTempView(name)
-        views.callback(session.catalog.dropTempView, name)
-        parts += [text[copied : words[place - 1].start if stream else token.start], name]
-        copied = words[last].end
+        first, end, stream = streamed(words, place, last)
+        arguments = split_arguments(text, words[place + 2 : last])
+        plan = reader_plan(session, token.word, arguments, values, stream=stream, location=location)
+        parts += [text[copied : words[first].start], named(plan)]
+        copied = words[end].end
     return "".join([*parts, text[copied:]])
+
+
+def streamed(words: list[Token], place: int, last: int) -> tuple[int, int, bool]:
+    """The first and last token of a call with the word STREAM or STREAM(…) around it, and whether there is one."""
+    before = [token.word or token.text for token in words[max(place - 2, 0) : place]]
+    if before[-1:] == ["STREAM"]:
+        return place - 1, last, True
+    if before == ["STREAM", "("] and words[last + 1].text == ")":
+        return place - 2, last + 1, True
+    return place, last, False
 
 
 def closing(words: list[Token], opening: int) -> int:
@@ -219,10 +250,16 @@ def groups(words: list[Token]) -> list[list[Token]]:
     return [group for group in found if group]
 
 
-def reader_frame(
-    session: SparkSession, function: str, arguments: list[tuple[str, str]], values: Values, *, stream: bool
-) -> DataFrame:
-    """The frame of a call of read_files or cloud_files."""
+def reader_plan(
+    session: SparkSession,
+    function: str,
+    arguments: list[tuple[str, str]],
+    values: Values,
+    *,
+    stream: bool,
+    location: Callable[[], str] | None,
+) -> Plan:
+    """How to read what a call of read_files or cloud_files asks for."""
     from medallion.runtime.spark.read_files import cloud_files, read_files
 
     found = values.of([expression for _, expression in arguments])
@@ -232,6 +269,8 @@ def reader_frame(
         positional.append(named.pop("path"))
     if not positional or not isinstance(positional[0], str):
         raise StatementError(f"{function.lower()} needs a path as its first argument")
+    stream = stream or function == "CLOUD_FILES"
+    place = location() if stream and location is not None else None
     if function == "CLOUD_FILES":
-        return cloud_files(session, *positional)
-    return read_files(session, positional[0], named, stream=stream)
+        return cloud_files(session, *positional, location=place)
+    return read_files(session, positional[0], named, stream=stream, location=place)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql.streaming.query import StreamingQuery
 
+    from medallion.runtime.spark.columns import Plan
+
 LOADER = "cloudfiles"
 MARK = "UNKNOWN_FIELD_EXCEPTION"
 """What Databricks calls the failure of a stream on a column that its schema lacks."""
@@ -27,34 +29,42 @@ answered: set[str] = set()
 
 
 def install_reader() -> None:
-    """Teach pyspark's stream reader the format `cloudFiles`. On the class: user code makes readers as it likes."""
+    """Teach pyspark's stream reader the format `cloudFiles`."""
     from pyspark.sql.streaming.readwriter import DataStreamReader
 
-    make_format, set_option, set_options = DataStreamReader.format, DataStreamReader.option, DataStreamReader.options
-    set_schema, load_plain = DataStreamReader.schema, DataStreamReader.load
+    teach_reader(DataStreamReader, lambda reader, *given: load_files(reader._spark, *given))
 
-    def draft(reader: DataStreamReader) -> dict[str, Any]:
+
+def teach_reader(owner: Any, load_loader: Callable[[Any, str | None, dict[str, Any], Any], Any]) -> None:
+    """Teach a class of stream readers the format `cloudFiles`. On the class: user code makes readers as it likes.
+
+    :param load_loader: makes the frame of such a reader from the reader, path, options and schema.
+    """
+    make_format, set_option, set_options = owner.format, owner.option, owner.options
+    set_schema, load_plain = owner.schema, owner.load
+
+    def draft(reader: Any) -> dict[str, Any]:
         found: dict[str, Any] = reader.__dict__.setdefault(DRAFT, {"options": {}, "format": None, "schema": None})
         return found
 
-    def format(self: DataStreamReader, source: str) -> DataStreamReader:  # noqa: A001  pyspark's name
+    def format(self: Any, source: str) -> Any:  # noqa: A001  pyspark's name
         draft(self)["format"] = source
         return self if source.lower() == LOADER else make_format(self, source)
 
-    def option(self: DataStreamReader, key: str, value: Any) -> DataStreamReader:
+    def option(self: Any, key: str, value: Any) -> Any:
         draft(self)["options"][key] = value
         return set_option(self, key, value)
 
-    def options(self: DataStreamReader, **options: Any) -> DataStreamReader:
+    def options(self: Any, **options: Any) -> Any:
         draft(self)["options"].update(options)
         return set_options(self, **options)
 
-    def schema(self: DataStreamReader, schema: Any) -> DataStreamReader:
+    def schema(self: Any, schema: Any) -> Any:
         draft(self)["schema"] = schema
         return set_schema(self, schema)
 
     def load(
-        self: DataStreamReader,
+        self: Any,
         path: str | None = None,
         format: str | None = None,  # noqa: A002  pyspark's name
         schema: Any = None,
@@ -64,21 +74,30 @@ def install_reader() -> None:
         if (format or made["format"] or "").lower() != LOADER:
             return load_plain(self, path, format, schema, **options)
         every = {**made["options"], **options}
-        return load_files(self._spark, path or every.pop("path", None), every, schema or made["schema"])
+        return load_loader(self, path or every.pop("path", None), every, schema or made["schema"])
 
     replaced: list[Callable[..., Any]] = [format, option, options, schema, load]
     for method in replaced:
-        setattr(DataStreamReader, method.__name__, method)
+        setattr(owner, method.__name__, method)
 
 
 def load_files(spark: Any, path: str | None, options: dict[str, Any], schema: Any) -> Any:
     """The frame of `readStream.format("cloudFiles")…load(path)`."""
-    from medallion.runtime.spark.auto_loader import stream_frame
+    from medallion.runtime.spark.columns import frame
+
+    return frame(spark, loader_plan(spark, path, options, schema))
+
+
+def loader_plan(
+    spark: Any, path: str | None, options: dict[str, Any], schema: Any, *, location: str | None = None
+) -> Plan:
+    """How to read what `readStream.format("cloudFiles")…load(path)` asks for."""
+    from medallion.runtime.spark.auto_loader import stream_plan
     from medallion.runtime.spark.options import AutoLoaderError
 
     if not path:
         raise AutoLoaderError("Auto Loader needs a path", hint="give it to load(…)")
-    return stream_frame(spark, str(path), options, as_schema(spark, schema))
+    return stream_plan(spark, str(path), options, as_schema(spark, schema), location=location)
 
 
 def as_schema(spark: Any, schema: Any) -> Any:

@@ -19,7 +19,7 @@ public final class Problem extends AnalysisException {
 
   /** Throws a Problem on what only a task's own Python session can do. */
   public static RuntimeException onlyInTasks(String what) {
-    return raise(what + " does not work here in pipelines, JARs and over Spark Connect. It works in notebooks and Python files: "
+    return raise(what + " does not work in JARs and over Spark Connect. It works in notebooks, Python files and pipelines: "
         + "load the files by such a task before, or read them by Spark's own spark.readStream.format(...).schema(...)");
   }
 

@@ -200,8 +200,12 @@ final class Tables {
       return null;
     }
     try {
-      DeltaTables.delta(session()).alterTable(
-          DeltaTables.byPath(folder), Constraints.translate(changes, find(place).properties()));
+      Table table = find(place);
+      TableChange[] left = EmptiedTables.reshaped(session(), folder, table, changes);
+      if (left.length > 0) {
+        DeltaTables.delta(session()).alterTable(
+            DeltaTables.byPath(folder), Constraints.translate(left, table.properties()));
+      }
     } catch (Exception error) {
       throw Problem.sneak(error);
     }

@@ -14,7 +14,7 @@ import scala.collection.immutable.Map;
 
 /**
  * The name {@value #NAME} where it cannot work. Auto Loader is put together in a task's Python session, before Spark sees the
- * name; what comes here came from a pipeline, a JAR or Spark Connect, or asks for a batch.
+ * name; what comes here came from a JAR or Spark Connect, or asks for a batch.
  */
 public final class CloudFiles implements DataSourceRegister, StreamSourceProvider, RelationProvider {
   static final String NAME = "cloudFiles";

@@ -62,7 +62,12 @@ final class NamedJsonReader extends AbstractFunction1<PartitionedFile, Iterator<
     JacksonParser parser = watches ? new Parser(inside, file) : new JacksonParser(inside, options, true, noFilters());
     Iterator<InternalRow> rows = JsonDataSource.apply(options).readFile(conf.value(), file, parser, all);
     rows = rescuing(rows, all, file);
-    return all.equals(required) ? rows : arranged(rows, all);
+    return begins(all, required) ? rows : arranged(rows, all);
+  }
+
+  /** Whether the first columns are the asked-for ones. Spark takes a row's columns by place and heeds no further ones. */
+  private static boolean begins(StructType all, StructType asked) {
+    return List.of(all.fields()).subList(0, Math.min(asked.length(), all.length())).equals(List.of(asked.fields()));
   }
 
   private static StructType without(StructType schema, String name) {
