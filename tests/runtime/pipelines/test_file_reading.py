@@ -165,6 +165,6 @@ def test_a_full_refresh_finds_the_schema_anew_and_an_update_in_production_goes_o
 
 def test_the_owner_of_a_reader_is_the_table_that_its_flow_writes_to() -> None:
     assert owner("CREATE STREAMING TABLE t AS SELECT 1", "t") == ("t", "t")
-    assert owner("CREATE FLOW f AS INSERT INTO a.`b` BY NAME SELECT 1", "") == ("a.`b`", "f")
+    assert owner("CREATE FLOW f AS INSERT INTO a.`b` BY NAME SELECT 1", "") == ("a.b", "f")
     assert owner("INSERT INTO t SELECT 1", "") == ("t", "t")
     assert owner("SET x = 1", "") == ("_shared", "_shared")

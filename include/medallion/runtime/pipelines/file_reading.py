@@ -117,16 +117,15 @@ class FileReading:
         """SQL with its calls of `read_files` and `cloud_files` as temporary views of the graph."""
         if not READERS.search(text):
             return text
+        if self._place is None:
+            raise MedallionError(
+                "spark.sql with read_files works in the function of a dataset only", hint="move it into the function"
+            )
         from medallion.runtime.spark.columns import frame
 
         made: dict[str, Plan] = {}
 
         def named(plan: Plan) -> str:
-            if self._place is None:
-                raise MedallionError(
-                    "spark.sql with read_files works in the function of a dataset only",
-                    hint="move it into the function",
-                )
             self._views += 1
             name = f"_read_files_{self._views}"
             made[name] = plan
@@ -188,8 +187,8 @@ def owner(text: str, dataset: str) -> tuple[str, str]:
     :param dataset: the dataset that it defines; empty for `CREATE FLOW name AS … INTO dataset …`.
     """
     if dataset:
-        return dataset, dataset
-    words = [piece for kind, piece, _ in tokens(text) if kind not in QUIET]
+        return dataset.replace("`", ""), dataset.replace("`", "")
+    words = [piece.strip("`") for kind, piece, _ in tokens(text) if kind not in QUIET]
     upper = [word.upper() for word in words]
     target = name_after(words, upper.index("INTO")) if "INTO" in upper else SHARED
     return target, name_after(words, upper.index("FLOW")) if "FLOW" in upper else target

@@ -256,9 +256,9 @@ def failure_of(error: BaseException, settings: Settings, link: Link, update: Upd
         return replace(failure, kind="ExpectationViolation", message=found[0], trace=f"{found[0]}\n")
     if found := UNKNOWN_FIELDS.search(told):
         return replace(failure, kind="UnknownFieldException", message=found[0], trace=f"{found[0]}\n")
-    if isinstance(error, MedallionError):
-        return replace(failure, trace=f"{type(error).__name__}: {error}\n")
-    return replace(failure, trace=f"At line {line} of the SQL source:\n{failure.trace}") if line else failure
+    trace = f"{type(error).__name__}: {error}\n" if isinstance(error, MedallionError) else failure.trace
+    stated = f"At line {line} of the SQL source:\n" if hasattr(error, "medallion_line") else ""
+    return replace(failure, trace=stated + trace)
 
 
 def name_broken(update: Update, failure: Failure) -> None:
