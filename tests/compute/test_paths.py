@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medallion.compute.paths import to_local, to_spark, to_user
-from medallion.errors import UnsupportedError
+from medallion.errors import MedallionError, UnsupportedError
 from medallion.runtime.protocol import Places
 
 PLACES = Places(
@@ -37,13 +37,28 @@ PLACES = Places(
         pytest.param("data/x.csv", "data/x.csv", id="a relative path stays"),
         pytest.param("/VolumesOther/x", "/VolumesOther/x", id="a longer name is another folder"),
         pytest.param("/Volumes/a/../b", "/p/volumes/b", id="dots inside"),
-        pytest.param("/Volumes/../etc/passwd", "/Volumes/../etc/passwd", id="dots that leave are not mapped"),
         pytest.param("dbfs:/../../etc/passwd", "/p/dbfs/etc/passwd", id="dots stay within dbfs"),
         pytest.param("/x/../Volumes/c", "/p/volumes/c", id="dots that come in"),
     ],
 )
 def test_local_paths(path: str, local: str) -> None:
     assert to_local(path, PLACES) == local
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Volumes/../etc/passwd",
+        "/Volumes/a/../../dbfs/x",
+        "file:/Volumes/../etc/passwd",
+        "//Volumes//..//etc",
+        "/dbfs/../etc/passwd",
+        "/Workspace/../etc/passwd",
+    ],
+)
+def test_dots_that_lead_out_are_refused(path: str) -> None:
+    with pytest.raises(MedallionError, match=r"leads out of /(Volumes|dbfs|Workspace)"):
+        to_local(path, PLACES)
 
 
 def test_another_file_system_has_no_local_path() -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from medallion.runs.health import excesses
 from medallion.settings import Settings
 
 pytestmark = pytest.mark.spark
@@ -242,12 +243,12 @@ queries = [start(table, "from_table"), start(files, "from_files")]
 record = pathlib.Path(dbutils.widgets.get("record"))
 for _ in range(1200):
     streams = json.loads(record.read_text())["streams"] if record.exists() else {}
-    if {"from_table", "from_files"} <= set(streams):
+    if sum(len(samples) >= 3 for samples in streams.values()) == 2:
         break
     time.sleep(0.1)
 for query in queries:
     query.stop()
-dbutils.notebook.exit(json.dumps({name: samples[-1] for name, samples in streams.items()}))
+dbutils.notebook.exit(json.dumps(streams))
 """
 
 
@@ -257,8 +258,49 @@ def test_streams_of_a_table_and_a_folder_are_sampled_while_they_run(
     parameters = {"folder": str(tmp_path / "work"), "record": str(tmp_path / "out" / "streams.json")}
     ran = spark_cells(STREAMS, options={"watch_streams": 0.2}, parameters=parameters)
     assert ran.result.success, ran.lines
-    found = json.loads(ran.result.exit_value)
+    streams = json.loads(ran.result.exit_value)
+    found = {name: samples[-1] for name, samples in streams.items()}
     assert (found["from_table"]["files"], found["from_table"]["records"]) == (3, 30)
     assert found["from_files"]["files"] == 3
     assert found["from_table"]["bytes"] > 0
     assert found["from_table"]["seconds"] > 0
+    limits = {"STREAMING_BACKLOG_FILES": 2, "STREAMING_BACKLOG_RECORDS": 30}
+    (excess,) = excesses(streams, limits, streams["from_table"][-1]["at"], window=0.3)
+    assert (excess.metric, excess.value) == ("STREAMING_BACKLOG_FILES", 3)
+
+
+OUTSIDE = """\
+def refused(do):
+    try:
+        do()
+    except Exception as error:
+        return str(error)
+    return "done"
+
+path = "/Volumes/../etc/passwd"
+told = [
+    refused(lambda: spark.read.text(path)),
+    refused(lambda: spark.read.format("text").load([path])),
+    refused(lambda: spark.readStream.text("/Volumes/main/../../etc")),
+    refused(lambda: spark.range(1).write.csv("/dbfs/../tmp/x")),
+    refused(lambda: spark.range(1).write.format("json").save(path=path)),
+    refused(lambda: spark.sql("SELECT * FROM text.`/Volumes/../etc/passwd`")),
+    refused(lambda: spark.sql("CREATE TABLE main.default.x (a INT) LOCATION '/Volumes/../tmp/x'")),
+    refused(lambda: spark.sql("COPY INTO main.default.x FROM '/Volumes/../etc' FILEFORMAT = CSV")),
+    refused(lambda: dbutils.fs.ls(path)),
+    refused(lambda: dbutils.fs.head("file:" + path)),
+    refused(lambda: open(path)),
+]
+for line in told:
+    print(line)
+print(spark.sql("SELECT '/Volumes/../x' AS text").first().text)
+"""
+
+
+def test_dots_lead_nothing_out_of_volumes(spark_cells: Callable[..., Any]) -> None:
+    ran = spark_cells(OUTSIDE)
+    assert ran.result.success, ran.text
+    *told, literal = ran.lines
+    assert len(told) == 11
+    assert all("leads out of /" in line for line in told), told
+    assert literal == "/Volumes/../x"

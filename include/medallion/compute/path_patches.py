@@ -8,6 +8,7 @@ when they are imported. Only absolute paths below a mapped prefix change, and wh
 from __future__ import annotations
 
 import builtins
+import errno
 import functools
 import glob
 import importlib.abc
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType, TracebackType
 from typing import Any
 
-from medallion.compute.paths import Table, mapped, named
+from medallion.compute.paths import ROOTS, Table, left_root, mapped, named
 
 # os functions by how many of their first arguments are paths; the second column has the arguments' names
 OS_FUNCTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -63,7 +64,7 @@ def install(table: Table) -> None:
     """Replace the functions once; later calls change the table."""
     global _table, _starts
     first = not _table
-    _table, _starts = table, tuple({prefix for prefix, _ in table})
+    _table, _starts = table, tuple({*ROOTS, *(prefix for prefix, _ in table)})
     if not first:
         return
     unlink = os.unlink
@@ -90,7 +91,10 @@ def install(table: Table) -> None:
 
 
 def local(path: Any) -> Any:
-    """The local path of a mapped path; everything else as it came, descriptors too."""
+    """The local path of a mapped path; everything else as it came, descriptors too.
+
+    :raises FileNotFoundError: its `..` lead out of /Volumes or the like.
+    """
     if isinstance(path, str):
         text = path
     elif isinstance(path, bytes):
@@ -103,6 +107,8 @@ def local(path: Any) -> Any:
         return path
     if not text.startswith(_starts):
         return path
+    if (root := left_root(text)) is not None:
+        raise FileNotFoundError(errno.ENOENT, f"the path leads out of {root}", text)
     return mapped(text, _table) or path
 
 
@@ -280,7 +286,10 @@ def finder_of_mapped(path: str) -> importlib.machinery.FileFinder:
 
     :raises ImportError: the entry is not one of those; the next hook is asked.
     """
-    found = local(path)
+    try:
+        found = local(path)
+    except FileNotFoundError as error:
+        raise ImportError(str(error)) from None
     if found == path:
         raise ImportError(path)
     machinery = importlib.machinery

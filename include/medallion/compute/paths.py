@@ -2,8 +2,9 @@
 
 `to_local`, `to_user` and `to_spark` are pure. `install` makes Python's own file functions understand the same paths.
 
-A path is made plain (`..` and `.` worked out as text) before it is mapped. So `/Volumes/../x` is `/x` of this machine,
-as it is of Databricks', and never a neighbour of the local folder; `dbfs:/../x` is `dbfs:/x`.
+A path is made plain (`..` and `.` worked out as text) before it is mapped, so it never names a neighbour of the local
+folder. `dbfs:/../x` is `dbfs:/x`. `/Volumes/../x` leads out of /Volumes and is refused, as is the like of /dbfs and
+/Workspace.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from medallion.errors import UnsupportedError
+from medallion.errors import MedallionError, UnsupportedError
 
 if TYPE_CHECKING:
     from medallion.runtime.protocol import Places
@@ -22,6 +23,8 @@ Table = tuple[tuple[str, str], ...]
 
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?!\\)")
 VOLUMES, DBFS, FILE_STORE = "/Volumes", "/dbfs", "/FileStore"
+ROOTS = frozenset({VOLUMES, DBFS, FILE_STORE, "/Workspace"})
+"""First folders that `..` lead out of no path."""
 
 
 def prefix_table(places: Places) -> Table:
@@ -51,6 +54,29 @@ def plain(path: str) -> str:
 def within(path: str, prefix: str) -> bool:
     """Whether a plain path is the prefix or below it."""
     return path == prefix or path.startswith(prefix + "/")
+
+
+def first_folder(path: str) -> str:
+    """The first folder of an absolute path."""
+    return "/" + path.lstrip("/").partition("/")[0]
+
+
+def left_root(path: str) -> str | None:
+    """The root that an absolute path begins in and that its `..` lead out of; None for a path that stays."""
+    if ".." not in path:
+        return None
+    root = first_folder(path)
+    return root if root in ROOTS and not within(plain(path), root) else None
+
+
+def refuse_outside(path: str) -> None:
+    """Refuse a path that leads out of its root by `..`.
+
+    :raises MedallionError: it does.
+    """
+    root = left_root(split_scheme(path)[1] if path.startswith("file:") else path)
+    if root is not None:
+        raise MedallionError(f"the path {path!r} leads out of {root}", hint="take the '..' out of it")
 
 
 def mapped(path: str, table: Table) -> str | None:
@@ -85,6 +111,7 @@ def to_local(path: str, places: Places) -> str:
 
     :param path: a path with or without the scheme `dbfs:` or `file:`.
     :raises UnsupportedError: another scheme, such as s3.
+    :raises MedallionError: `..` lead out of /Volumes, /dbfs or a mapped prefix.
     """
     scheme, rest = split_scheme(path)
     table = prefix_table(places)
@@ -95,6 +122,7 @@ def to_local(path: str, places: Places) -> str:
         raise UnsupportedError(f"{path}: there is no local folder for {scheme}:", hint="use /Volumes, dbfs:/ or file:/")
     if not rest.startswith("/"):
         return rest
+    refuse_outside(path)
     return mapped(rest, table) or (rest if not scheme else plain(rest))
 
 

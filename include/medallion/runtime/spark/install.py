@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from medallion.runtime.spark import streams, watchdog
+from medallion.runtime.spark import outside, streams, watchdog
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -31,6 +31,7 @@ def install(spark: SparkSession) -> None:
     _installed = True
     streams.install_reader()
     streams.install_queries()
+    outside.install_refusals()
     install_sql(spark)
     watchdog.look(spark)
 
@@ -43,6 +44,8 @@ def install_sql(spark: SparkSession) -> None:
     run, set_conf = Session.sql, RuntimeConfig.set
 
     def sql(self: SparkSession, sqlQuery: str, args: Any = None, **kwargs: Any) -> DataFrame:  # noqa: N803
+        if "/.." in sqlQuery:
+            outside.refuse_in_statement(sqlQuery)
         if not OURS.search(sqlQuery):
             return run(self, sqlQuery, args, **kwargs)
         from medallion.runtime.spark.statements import run_statement
