@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -36,17 +35,35 @@ def test_what_is_said_to_run_ends_and_all_else_stays() -> None:
     assert [row.end_date is not None for row in found] == [True, False, True, False]
 
 
-@pytest.mark.parametrize(("command", "owner"), [("scheduler", None), ("api-server", "/home"), ("tasks", "/home")])
-def test_other_starts_and_other_processes_end_nothing(
-    monkeypatch: pytest.MonkeyPatch, command: str, owner: str | None
-) -> None:
-    def refuse(*_: Any) -> int:
-        raise AssertionError("nothing may be ended")
+class Job:
+    """Stands for Airflow's record of a component."""
 
-    monkeypatch.setattr(succession, "end_records", refuse)
+
+class TaskRunnerMarker:
+    """What Airflow names when a task starts, in a fork of the scheduler."""
+
+
+@pytest.mark.parametrize(
+    ("command", "owner", "component"),
+    [
+        pytest.param("scheduler", None, Job(), id="started by others"),
+        pytest.param("api-server", "/home", Job(), id="has no record"),
+        pytest.param("scheduler", "/home", TaskRunnerMarker(), id="a task"),
+    ],
+)
+def test_other_starts_and_other_processes_end_nothing(
+    monkeypatch: pytest.MonkeyPatch, command: str, owner: str | None, component: object
+) -> None:
+    asked: list[str] = []
+
+    def end(_session: object, kind: str) -> int:
+        asked.append(kind)
+        return 1
+
+    monkeypatch.setattr(succession, "end_records", end)
     monkeypatch.setattr(sys, "argv", ["airflow", command])
-    if owner is None:
-        monkeypatch.delenv(OWNER, raising=False)
-    else:
+    monkeypatch.delenv(OWNER, raising=False)
+    if owner is not None:
         monkeypatch.setenv(OWNER, owner)
-    succession.on_starting(object())
+    succession.on_starting(component)
+    assert asked == []

@@ -44,11 +44,11 @@ TABLES = (
 )
 
 
-def wait_until(holds: Callable[[], bool], seconds: float, what: object = "it") -> None:
+def wait_until(holds: Callable[[], bool], seconds: float, what: object = "it", every: float = 0.25) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, f"not after {seconds:.0f} s: {what() if callable(what) else what}"
-        time.sleep(0.25)
+        time.sleep(every)
 
 
 @dataclass

@@ -136,7 +136,7 @@ def test_200_runs_of_10_jobs_at_once_all_end(site: Site) -> None:
         runs = list(pool.map(site.start, names))
     answered = time.monotonic() - begun
     assert len({run.run_id for run in runs}) == BURST_RUNS
-    wait_until(lambda: unfinished(site) == 0, BURST_SECONDS, lambda: unfinished(site))
+    wait_until(lambda: unfinished(site) == 0, BURST_SECONDS, lambda: unfinished(site), every=2)
     seconds = time.monotonic() - begun
     listed = site.command("runs", "--limit", "1000", "--completed")["runs"]
     ended = {int(item["run_id"]): item["result_state"] for item in listed}

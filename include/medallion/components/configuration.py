@@ -110,8 +110,9 @@ def options(settings: Settings, endpoint: Endpoint) -> Table:
         ("scheduler", "scheduler_idle_sleep_time"): "0.1",
         # Bounds how late the end of a failed task is noticed (default 5).
         ("workers", "min_heartbeat_interval"): "1",
-        # An API server that was killed is back after 10 to 20 s; tasks wait about 50 s for it (default: about 10).
-        ("workers", "execution_api_retries"): "20",
+        # An API server that was killed is back after 10 s, on a very busy machine after 100; tasks wait about 110 s for it
+        # (default: about 10).
+        ("workers", "execution_api_retries"): "40",
         ("workers", "execution_api_retry_wait_max"): "5",
         # The bundle looks for new and changed jobs at its refresh_interval and rewrites their DAG files. Airflow parses
         # a changed file at once; an unchanged one needs no second look (default: every 30 s).

@@ -32,8 +32,9 @@ def on_starting(component: object) -> None:
     :param component: its record, which does not say yet what kind it is; the command line does.
     """
     kind = KINDS.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    # A task is a fork of the scheduler, and Airflow calls this there too, with something that is no record.
     # Components that others started, such as containers, may be several of a kind.
-    if kind is None or OWNER not in os.environ:
+    if type(component).__name__ != "Job" or kind is None or OWNER not in os.environ:
         return
     from airflow.utils.retries import run_with_db_retries
     from airflow.utils.session import create_session
