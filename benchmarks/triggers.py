@@ -1,6 +1,6 @@
 """Triggers: how soon a file or a commit starts a run, and what watching 1,000 tables and 100 folders costs.
 
-    python benchmarks/triggers.py [--rounds 50] [--seconds 60]
+    python benchmarks/triggers.py [--rounds 50] [--seconds 60]          # about ten minutes
 
 Airflow is up with default settings and all watchers are at work while the starts are timed: from the end of the write to the
 start of the run, as Airflow's database has it. The cost is the CPU time of the triggerer and its child, in percent of one

@@ -149,11 +149,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     end_everything(served.settings)
 
 
-def wait_until(holds: Callable[[], Any], seconds: float = 120) -> Any:
+def wait_until(holds: Callable[[], Any], seconds: float = 120, pause: float = 0.1) -> Any:
     end = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
+        time.sleep(pause)
     return found
 
 
@@ -306,10 +306,11 @@ def test_a_schedule_that_is_edited_while_the_dag_processor_dies_misses_no_fire(s
 
     block = {"quartz_cron_expression": "0/10 * * * * ?", "timezone_id": "UTC"}
     served.write("moved", schedule=block, tasks=[ask("a")])
-    wait_until(lambda: len(dates()) >= 2)
+    wait_until(lambda: served.client.dag("moved"))
+    wait_until(lambda: len(dates()) >= 2, pause=2)
     served.kill("dag-processor")
     edited = served.write("moved", schedule={**block, "quartz_cron_expression": "5/10 * * * * ?"}, tasks=[ask("a")])
-    wait_until(lambda: phases().count(5) >= 3)
+    wait_until(lambda: phases().count(5) >= 3, pause=2)
     served.write(edited, schedule={**block, "pause_status": "PAUSED"}, tasks=[ask("a")])
     wait_until(lambda: served.client.call("GET", "/dags/moved/details")["timetable_summary"].startswith("Paused"))
     before, after = phases().count(0), phases().count(5)
