@@ -34,7 +34,7 @@ def test_the_configuration_names_this_home_and_this_address(settings: Settings) 
     written = read(places.configuration)
     assert written["api"]["base_url"] == "http://127.0.0.1:18321/"
     assert written["core"]["execution_api_server_url"] == "http://127.0.0.1:18321/execution/"
-    assert written["database"]["sql_alchemy_conn"] == f"sqlite:///{settings.home}/airflow/airflow.db"
+    assert written["database"]["sql_alchemy_conn"] == f"sqlite:///{settings.home}/airflow/airflow.db?timeout=60"
     assert written["core"]["parallelism"] == "3"
     assert written["usage_data_collection"]["enabled"] == "False"
     assert written["core"]["load_examples"] == "False"

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from factory.lab import Lab, Ran, ask, parents, stub
+from factory.test_cancel_runs import sleepers
 
 from medallion.factory.calls import circles
 from medallion.runs import ids
+from medallion.runs.notes import read_notes
 from medallion.spec.loading import load
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
@@ -113,6 +115,46 @@ def test_parent_and_child_name_each_other(family: Ran) -> None:
         "task_key": "pass",
         "task_run_id": ids.task_run_id("parent", family.snapshot.run_id, "pass", -1, 1),
     }
+
+
+def test_a_time_out_cancels_the_child(lab: Lab) -> None:
+    lab.write(
+        job(
+            "endless",
+            stub("sleeps", "sleep", "{{job.parameters.seconds}}"),
+            ask("then", after=("sleeps",)),
+            seconds="300",
+        )
+    )
+    inner = call("each", "endless")
+    tasks = [
+        {**call("late", "endless"), "timeout_seconds": 4, "max_retries": 2},
+        {**call("in_time", "endless", seconds="0"), "timeout_seconds": 600},
+        {"task_key": "loop", "for_each_task": {"inputs": "[1, 2]", "task": {**inner, "timeout_seconds": 4}}},
+        {
+            "task_key": "whole",
+            "for_each_task": {"inputs": "[1, 2]", "task": inner},
+            "timeout_seconds": 6,
+        },  # the same key
+        ask("after", after=("late",), run_if="ALL_FAILED"),
+    ]
+    ran = lab.run(job("impatient", *tasks), whole=True)
+    assert ran.states == {
+        "late": "TIMEDOUT",
+        "in_time": "SUCCESS",
+        "loop": "FAILED",
+        "whole": "TIMEDOUT",
+        "after": "SUCCESS",
+    }
+    assert ran.attempts("late") == 1
+    loops = {task.task_key: [str(item.state.result) for item in task.iterations or ()] for task in ran.report.tasks}
+    assert loops["loop"] == loops["whole"] == ["TIMEDOUT", "TIMEDOUT"]
+    assert {entry.name for entry in ran.folder("late").parent.iterdir()} >= {"late", "loop.each", "whole.each"}
+    kept = json.loads((ran.folder("in_time") / "1" / "child.json").read_text())["airflow_run_id"]
+    runs = {folder.name for folder in (ran.home / "runs" / "endless").iterdir()}
+    canceled = {run for run in runs if read_notes(ran.home, "endless", run).get("canceled")}
+    assert runs - canceled == {kept}
+    assert sleepers(lab) == []
 
 
 def test_an_unknown_job_fails_the_task_with_a_message(family: Ran) -> None:

@@ -141,7 +141,9 @@ def test_fifty_countries_ten_at_a_time(bench: Bench, data: Path, october: dict[s
     run = bench.run(JOB)
     assert run["result_state"] == "SUCCESS"
     loop = next(task for task in run["tasks"] if task["task_key"] == "country_reports")
-    assert len(loop["iterations"]) == 50
+    assert len({item["label"] for item in loop["iterations"]}) == len(loop["iterations"]) == 50
+    spans = [(item["start_time"], item["end_time"]) for item in loop["iterations"]]
+    assert 1 < max(sum(start <= moment < end for start, end in spans) for moment, _ in spans) <= 10
     reports = bench.rows(f"{TABLES}.country_reports", "country", "buyers", "purchases", "revenue")
     found = {row for row in reports if row[2]}
     assert found == Month.of(data, "2019-Oct").rows(BY_COUNTRY)

@@ -36,6 +36,9 @@ def after(*parents: str) -> dict[str, Any]:
     return {"depends_on": [{"task_key": parent} for parent in parents]}
 
 
+EQUAL = {"op": "EQUAL_TO", "left": "1", "right": "1"}
+
+
 def loop(**fields: Any) -> dict[str, Any]:
     return {"for_each_task": {"inputs": "[1]", "task": task("inner"), **fields}}
 
@@ -234,6 +237,28 @@ CASES = [
         id="loop over no array",
     ),
     pytest.param(
+        job(task(**loop(inputs="[NaN]"))),
+        'error $.tasks[0].for_each_task.inputs: inputs is "[NaN]"; it must be the text of a JSON array or a reference',
+        id="loop over a number that JSON lacks",
+    ),
+    pytest.param(
+        job(task(**loop(), max_retries=2)),
+        "warning $.tasks[0].max_retries: max_retries of a for_each_task has no effect (set it on the task inside)",
+        id="retries of a loop",
+    ),
+    pytest.param(
+        job(task(**loop(task=task("inner", run_if="ALL_DONE")))),
+        "warning $.tasks[0].for_each_task.task.run_if: run_if of the task inside a for_each_task has no effect "
+        "(set it on the for_each_task)",
+        id="rule of the task inside a loop",
+    ),
+    pytest.param(
+        job({"task_key": "a", "condition_task": EQUAL, "timeout_seconds": 9}),
+        "warning $.tasks[0].timeout_seconds: timeout_seconds of a condition_task has no effect "
+        "(an if/else task is neither tried again nor timed out)",
+        id="time-out of an if/else",
+    ),
+    pytest.param(
         job(schedule={"quartz_cron_expression": "0 0 2 * * ?", "timezone_id": "UTC"}, continuous={}),
         "error $.continuous: schedule and continuous exclude each other",
         id="schedule and continuous",
@@ -379,6 +404,13 @@ GOOD = [
         job(git_source={"git_url": "u", "git_provider": "GITHUB", "git_branch": "b"}), id="git provider in any case"
     ),
 ]
+
+
+def test_settings_without_effect_are_named_only_where_they_say_something() -> None:
+    written = {"run_if": "ALL_SUCCESS", "timeout_seconds": 0, "max_retries": 0, "disabled": False, "depends_on": []}
+    plain = {**written, "min_retry_interval_millis": 0, "retry_on_timeout": False}
+    tasks = [task(**loop(task=task("inner", **plain)), **plain), {**plain, "task_key": "b", "condition_task": EQUAL}]
+    assert check_job(job(*tasks)) == []
 
 
 @pytest.mark.parametrize("raw", GOOD)

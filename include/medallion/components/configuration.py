@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LOG_SERVER_PORT = 8793
 """Airflow's default for the server that hands a running task's log to the UI."""
 
+BUSY_SECONDS = 60
+"""How long a process waits for another that writes. SQLite's own 5 s are too few on a busy machine: the run would end."""
+
 Table = dict[tuple[str, str], str]
 
 
@@ -96,7 +99,7 @@ def options(settings: Settings, endpoint: Endpoint) -> Table:
         ("core", "hostname_callable"): "medallion.components.host.name",
         # Without it tasks look for the API server at port 8080.
         ("core", "execution_api_server_url"): f"{endpoint.url}/execution/",
-        ("database", "sql_alchemy_conn"): f"sqlite:///{places.database}",
+        ("database", "sql_alchemy_conn"): database_url(places.database),
         ("api", "host"): endpoint.host,
         ("api", "port"): str(endpoint.port),
         ("api", "base_url"): f"{endpoint.url}/",
@@ -123,6 +126,11 @@ def options(settings: Settings, endpoint: Endpoint) -> Table:
         ("dag_processor", "dag_bundle_config_list"): json.dumps(dag_bundles(settings)),
         ("usage_data_collection", "enabled"): "False",
     }
+
+
+def database_url(file: Path) -> str:
+    """SQLAlchemy's address of Airflow's database."""
+    return f"sqlite:///{file}?timeout={BUSY_SECONDS}"
 
 
 def render(table: Mapping[tuple[str, str], str]) -> str:

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.components.configuration import environment
+from medallion.components.configuration import database_url, environment
 from medallion.components.places import Places, places_of
 from medallion.components.record import Identity
 from medallion.errors import TargetError
@@ -62,7 +62,7 @@ def aside(settings: Settings) -> Places:
 
 def connection(places: Places) -> dict[str, str]:
     """The variable that names a database."""
-    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{places.database}"}
+    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database_url(places.database)}
 
 
 def ensure_database(settings: Settings, places: Places | None = None) -> bool:

@@ -91,7 +91,7 @@ class RunLoop:
                     self.advance(run)
             self.session.commit()
             snapshot = self.report()
-            if self.run.state in ENDED and not self.slots:
+            if all(run.state in ENDED for run in self.runs) and not self.slots:
                 return snapshot
             self.pause()
 

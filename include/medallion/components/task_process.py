@@ -28,6 +28,9 @@ def warm_up() -> None:
     from airflow.sdk.execution_time import task_runner  # noqa: F401  the task's own process needs it
     from airflow.sdk.execution_time.supervisor import in_process_api_server
 
+    from medallion.components.preload import import_ahead
+
+    import_ahead()
     newest_version_only()
     api = in_process_api_server()
 

@@ -28,6 +28,7 @@ def lease_holder(dag_id: str, airflow_run_id: str, name: str) -> str:
 class Attempt:
     """Who and where one attempt is.
 
+    :param record: its name in ids and folders: the task's key, or another where an iteration's key is no longer unique.
     :param map_index: place of a for-each iteration, -1 for a task that is none.
     :param try_number: counts from 1, over retries and repairs.
     """
@@ -40,9 +41,10 @@ class Attempt:
     job_name: str
     job_id: int
     conf: Mapping[str, Any]
+    record: str = ""
 
     @classmethod
-    def of(cls, context: Context, *, task_key: str, job_name: str, job_id: int | None) -> Attempt:
+    def of(cls, context: Context, *, task_key: str, job_name: str, job_id: int | None, record: str = "") -> Attempt:
         """The attempt that Airflow's context describes."""
         instance = context["ti"]
         return cls(
@@ -54,6 +56,7 @@ class Attempt:
             job_name=job_name,
             job_id=job_id or ids.job_id(instance.dag_id),
             conf=dict(context["dag_run"].conf or {}),
+            record=record,
         )
 
     @property
@@ -64,7 +67,8 @@ class Attempt:
     @property
     def task_run_id(self) -> int:
         """The task run's id, as the Jobs API counts."""
-        return ids.task_run_id(self.dag_id, self.airflow_run_id, self.task_key, self.map_index, self.try_number)
+        name = self.record or self.task_key
+        return ids.task_run_id(self.dag_id, self.airflow_run_id, name, self.map_index, self.try_number)
 
     @property
     def tag(self) -> str:
@@ -74,7 +78,7 @@ class Attempt:
     def folder(self, settings: Settings) -> Path:
         """Where this attempt's context, result and notebook go."""
         run = run_folder(settings.home, self.dag_id, self.airflow_run_id)
-        return attempt_folder(run, self.task_key, self.map_index, self.try_number)
+        return attempt_folder(run, self.record or self.task_key, self.map_index, self.try_number)
 
     def keep(self, settings: Settings, result: TaskResult) -> None:
         """Write the attempt's record, for one whose process cannot."""

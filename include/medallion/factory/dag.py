@@ -31,7 +31,6 @@ def build_dag(definition: JobDefinition) -> DAG:
     job = definition.job
     name = naming.job_name(job.name)
     refuse_unknown_rules(definition)
-    digest = digest_of(job)
     dag = DAG(
         naming.dag_id(name),
         dag_display_name=name,
@@ -44,10 +43,10 @@ def build_dag(definition: JobDefinition) -> DAG:
         max_active_tasks=MAX_ACTIVE_TASKS,
         dagrun_timeout=timedelta(seconds=job.timeout_seconds) if job.timeout_seconds else None,
         is_paused_upon_creation=False,
-        doc_md=document(definition, digest),
+        doc_md=document(definition),
     )
     with dag:
-        wire(definition, digest)
+        wire(definition)
     return dag
 
 
@@ -71,7 +70,7 @@ def refuse_unknown_rules(definition: JobDefinition) -> None:
 
 
 def digest_of(job: Job) -> str:
-    """A digest of the whole job: Airflow makes a new DAG version only from what it serialises."""
+    """A digest of the whole job."""
     text = json.dumps(job.to_json(), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -84,9 +83,13 @@ def params(job: Job) -> dict[str, Param]:
     }
 
 
-def document(definition: JobDefinition, digest: str) -> str:
-    """The page's text in the Airflow UI: where the job comes from."""
-    facts: dict[str, Any] = {"Defined in": f"`{definition.file.name}`", "Digest": f"`{digest}`"}
+def document(definition: JobDefinition) -> str:
+    """The page's text in the Airflow UI: where the job comes from.
+
+    The digest in it makes a new DAG version of any change of the job: Airflow compares what it serialises, and tasks are
+    serialised without their settings.
+    """
+    facts: dict[str, Any] = {"Defined in": f"`{definition.file.name}`", "Digest": f"`{digest_of(definition.job)}`"}
     if definition.job.description:
         facts = {"Description": definition.job.description, **facts}
     return "\n\n".join(f"**{name}**: {value}" for name, value in facts.items())

@@ -92,21 +92,17 @@ def distinct_parents(task: Task) -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job as its DAG will have it.
-
-    :param digest: digest of the job, see `LakeflowOperator`.
-    """
+    """A job as its DAG will have it."""
 
     definition: JobDefinition
-    digest: str
     tasks: Mapping[str, Task] = field(default_factory=dict)
     off: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, definition: JobDefinition, digest: str) -> Plan:
+    def of(cls, definition: JobDefinition) -> Plan:
         """The plan of a definition."""
         tasks = {task.task_key: task for task in definition.job.tasks or ()}
-        return cls(definition, digest, tasks, disabled_tasks(definition.job))
+        return cls(definition, tasks, disabled_tasks(definition.job))
 
     @cached_property
     def gated(self) -> frozenset[str]:
@@ -150,13 +146,13 @@ class Plan:
         return edges
 
 
-def wire(definition: JobDefinition, digest: str) -> None:
+def wire(definition: JobDefinition) -> None:
     """Add the job's tasks to the DAG that is open in a `with`."""
-    plan = Plan.of(definition, digest)
+    plan = Plan.of(definition)
     nodes = {key: node_for(plan, task) for key, task in plan.tasks.items()}
     for key, task in plan.tasks.items():
         wire_parents(plan, task, [nodes[parent].end for parent in distinct_parents(task)], nodes[key].entry)
-    wire_clusters(definition.job, nodes, digest, plan.off)
+    wire_clusters(definition.job, nodes, plan.off)
 
 
 def node_for(plan: Plan, task: Task) -> Node:
@@ -176,7 +172,7 @@ def for_each_node(plan: Plan, task: Task) -> Node:
     Airflow would end it at the first failure.
     """
     nested = task.payload.task
-    common: dict[str, Any] = {"definition": plan.definition, "task": task, "digest": plan.digest}
+    common: dict[str, Any] = {"definition": plan.definition, "task": task}
     inputs = ForEachInputs(**entry_arguments(plan, task) | {"task_id": naming.for_each_inputs(task.task_key)})
     iterations = (
         OPERATORS.get(nested.kind, UnsupportedOperator)
@@ -185,7 +181,7 @@ def for_each_node(plan: Plan, task: Task) -> Node:
             task_id=naming.for_each_iterations(task.task_key),
             within=task.task_key,
             max_active_tis_per_dagrun=task.payload.concurrency or 1,
-            map_index_template="{{ iteration_label }}",
+            map_index_template="{{ task.iteration_label }}",
             **limits(nested),
         )
         .expand(iteration=inputs.output)
@@ -225,7 +221,6 @@ def entry_arguments(plan: Plan, task: Task) -> dict[str, Any]:
         "task_id": task.task_key,
         "definition": plan.definition,
         "task": task,
-        "digest": plan.digest,
         "trigger_rule": rule if parents else "all_success",
         "judged": judged,
         "doc_md": task.description,
@@ -262,7 +257,6 @@ def wire_parents(plan: Plan, task: Task, parents: list[Any], child: LakeflowOper
             task_id=naming.run_if_gate(task.task_key),
             definition=plan.definition,
             task=task,
-            digest=plan.digest,
             trigger_rule="all_done",
         )
         gate >> child
@@ -278,7 +272,7 @@ def cluster_of(task: Task) -> str | None:
     return task.job_cluster_key
 
 
-def wire_clusters(job: Job, nodes: Mapping[str, Node], digest: str, off: frozenset[str]) -> None:
+def wire_clusters(job: Job, nodes: Mapping[str, Node], off: frozenset[str]) -> None:
     """A setup and a teardown around the tasks of each job cluster that is used.
 
     The setup stands before the first tasks of the paths that lead to a user of the cluster, never beside another parent:
@@ -297,7 +291,6 @@ def wire_clusters(job: Job, nodes: Mapping[str, Node], digest: str, off: frozens
             task_id=naming.cluster_start(cluster.job_cluster_key),
             job_cluster_key=cluster.job_cluster_key,
             cluster=cluster.new_cluster,
-            digest=digest,
             retries=2,
             retry_delay=timedelta(seconds=5),
         ).as_setup()  # type: ignore[no-untyped-call]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +28,16 @@ CLOCK_SECONDS = 2.0
 def state_lineage(dag: DAG, home: Path) -> None:
     """State what the tasks of a DAG read and wrote in earlier runs.
 
-    A task that no run showed yet has an alias instead, through which it names what it wrote.
+    A task that no run showed yet has an alias instead, through which it names what it wrote. A task's own process states
+    nothing here: Airflow would ask for each stated table in a request before the task starts, and `tell` states what it
+    wrote.
     """
-    from airflow.sdk import AssetAlias
+    from airflow.sdk import AssetAlias, get_parsing_context
 
     from medallion.factory.operators.process import ProcessOperator
 
+    if get_parsing_context().task_id:
+        return
     known = read_lineage(home, dag.dag_id)
     for task in dag.tasks:
         if not isinstance(task, ProcessOperator):
@@ -65,7 +68,7 @@ def tell(operator: Any, context: Context, attempt: Attempt, settings: Settings) 
 
     Airflow makes an event of every outlet of a task that succeeds, so the outlets become those that were written now.
     """
-    from airflow.sdk import Asset, AssetAlias
+    from airflow.sdk import AssetAlias
 
     from medallion.runs.writes import latest_writes
     from medallion.runtime.reads import read_names
@@ -73,18 +76,19 @@ def tell(operator: Any, context: Context, attempt: Attempt, settings: Settings) 
     started = context["ti"].start_date
     since = (started.timestamp() if started else 0.0) - CLOCK_SECONDS
     wrote = latest_writes(settings.lake, attempt.task_run_id, since)
+    known = read_lineage(settings.home, attempt.dag_id).get(attempt.task_key)
     with contextlib.suppress(OSError):
         reads = read_names(attempt.folder(settings))
         keep_lineage(settings.home, attempt.dag_id, attempt.task_key, reads, list(wrote))
-    outlets: Iterable[Any] = operator.outlets
-    operator.outlets = [item for item in outlets if not isinstance(item, Asset) or item.name in wrote]
-    alias = next((item for item in operator.outlets if isinstance(item, AssetAlias)), None)
+    # A table that no parse has stated yet is told by the alias.
+    alias = AssetAlias(alias_name(attempt.dag_id)) if known is None and wrote else None
+    stated = {name: table_asset(name) for name in wrote if known is not None and name.lower() in known.writes}
+    operator.outlets = [alias] if alias is not None else list(stated.values())
     events = context["outlet_events"]
     for name, commit in wrote.items():
-        asset = table_asset(name)
         extra: dict[str, Any] = {"version": commit.version, "operation": commit.operation, "rows": commit.rows}
         extra |= {"commit_timestamp": datetime.fromtimestamp(commit.at, UTC).isoformat()}
         if alias is not None:
-            events[alias].add(asset, extra=extra)
-        elif any(item == asset for item in operator.outlets):
-            events[asset].extra = extra
+            events[alias].add(table_asset(name), extra=extra)
+        elif name in stated:
+            events[stated[name]].extra = extra

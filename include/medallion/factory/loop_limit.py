@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from medallion.factory import naming
 from medallion.factory.retry import AttemptTimedOut
@@ -55,7 +55,7 @@ def started(key: str, operator: LakeflowOperator, context: Context) -> float:
     return max(float(first or time.time()), *repaired[-1:], 0.0)
 
 
-def end(operator: LakeflowOperator, context: Context, told: str) -> None:
+def end(operator: LakeflowOperator, context: Context, told: str) -> NoReturn:
     """Leave a record and end the attempt as timed out."""
     from medallion.factory.operators.base import show
     from medallion.runtime.protocol import Failure, TaskResult

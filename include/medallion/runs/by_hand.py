@@ -65,7 +65,8 @@ def task_marked_failed(task_instance: TaskInstance) -> None:
     home = settings_home()
     note_canceled(home, task_instance.dag_id, task_instance.run_id, asked.who, [mark_of(task_instance)], whole=False)
     canceller = Canceller(session, home, asked.who)
-    canceller.cancel_children(task_instance.dag_run, owner(task_instance.task_id))
+    iteration = task_instance.map_index if task_instance.map_index >= 0 else None
+    canceller.cancel_children(task_instance.dag_run, owner(task_instance.task_id), iteration)
 
 
 def run_marked_failed(run: DagRun) -> None:

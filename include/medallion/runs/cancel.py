@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.errors import RunError
 from medallion.runs.notes import Notes, change_notes, read_notes
-from medallion.runs.records import run_folder, safe
+from medallion.runs.records import run_folder
 from medallion.runs.shape import owner
 from medallion.spec.problems import did_you_mean
 
@@ -157,12 +157,12 @@ class Canceller:
                 )
                 item.set_state(state, session=self.session)
 
-    def cancel_children(self, run: DagRun, task_key: str | None) -> None:
-        """Cancel the runs that run-job tasks of this run started and that still go."""
+    def cancel_children(self, run: DagRun, task_key: str | None, map_index: int | None = None) -> None:
+        """Cancel the runs that run-job tasks of this run started and that still go. See `child_runs`."""
         from airflow.models.dagrun import DagRun
         from sqlalchemy import select
 
-        for dag_id, run_id in child_runs(self.home, run.dag_id, run.run_id, task_key):
+        for dag_id, run_id in child_runs(self.home, run.dag_id, run.run_id, task_key, map_index):
             child = self.session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
             if child is not None and str(child.state) not in ENDED_RUN:
                 self.children.append((dag_id, run_id))
@@ -197,14 +197,25 @@ def note_canceled(
     return change_notes(home, dag_id, airflow_run_id, change)
 
 
-def child_runs(home: Path, dag_id: str, airflow_run_id: str, task_key: str | None = None) -> list[tuple[str, str]]:
-    """DAG id and run id of the runs that run-job tasks of a run started; of one task only where it is named."""
-    folder = run_folder(home, dag_id, airflow_run_id)
+def child_runs(
+    home: Path, dag_id: str, airflow_run_id: str, task_key: str | None = None, map_index: int | None = None
+) -> list[tuple[str, str]]:
+    """DAG id and run id of the runs that run-job tasks of a run started.
+
+    :param task_key: those of one task only; of a for-each task all its iterations'.
+    :param map_index: of one iteration only.
+    """
+    return children_below(run_folder(home, dag_id, airflow_run_id), task_key, map_index)
+
+
+def children_below(folder: Path, task_key: str | None = None, map_index: int | None = None) -> list[tuple[str, str]]:
+    """The same, of the attempts below a folder."""
     found = []
-    for place in sorted((folder / safe(task_key) if task_key else folder).rglob(CHILD_FILE)):
+    for place in sorted(folder.rglob(CHILD_FILE)):
         try:
             told = json.loads(place.read_text(encoding="utf-8"))
-            found.append((str(told["dag_id"]), str(told["airflow_run_id"])))
+            if task_key in (None, told.get("task_key")) and map_index in (None, told.get("map_index")):
+                found.append((str(told["dag_id"]), str(told["airflow_run_id"])))
         except (OSError, ValueError, KeyError):
             log.warning("%s cannot be read", place)
     return found

@@ -80,7 +80,7 @@ def shape_of_run(session: Session, run: DagRun, snapshot: Snapshot) -> Shape:
 
 
 def inner_keys(dag_id: str, loops: Iterable[str]) -> dict[str, str]:
-    """For-each tasks with the keys of their inner tasks, which only the job's definition names."""
+    """For-each tasks with the keys that their iterations are kept under, which only the job's definition tells."""
     from medallion.runs.definitions import Definitions
     from medallion.settings import Settings
 

@@ -23,6 +23,7 @@ from medallion.runs import repairs
 from medallion.runs.lookup import dag_of, shape_of_run
 from medallion.runs.metadata import snapshot_of_run
 from medallion.runs.report import RunReport, Snapshot, report
+from medallion.runs.requests import forget_requests
 from medallion.runs.shape import Shape, owner, shape_of_dag
 from medallion.runs.states import Result
 from medallion.spec.disabled import FORCED
@@ -136,6 +137,7 @@ def repair(session: Session, run: DagRun, wanted: Wanted, home: Path, *, queue: 
     from airflow.utils.state import DagRunState
 
     refuse(run, wanted, home)
+    forget_requests(home, run.dag_id, run.run_id)
     dag = dag_of(session, run, latest=True)
     if dag is None:
         raise RunError(f"the job {run.dag_id} is gone", hint="put its definition back")

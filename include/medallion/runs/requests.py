@@ -1,6 +1,8 @@
-"""Requests to cancel, left in a run's folder for the process that drives the run outside the scheduler.
+"""Requests to cancel, left in a run's folder for those who may.
 
-Written by the command line, read by `components.run_loop` several times a second; gone when it has been obeyed.
+Written by the command line for the process that drives a run outside the scheduler (`components.run_loop`), and by run-job
+tasks for the run that they started: under the scheduler the jobs service obeys those (`runs.obeying`). Read every second
+or oftener; gone when it has been obeyed.
 """
 
 from __future__ import annotations
@@ -42,3 +44,9 @@ def requests_of(home: Path, dag_id: str, airflow_run_id: str) -> Iterator[tuple[
     """The requests for a run, the earliest first. Who obeys one removes its file."""
     for place in sorted(run_folder(home, dag_id, airflow_run_id).glob(PATTERN)):
         yield place, CancelRequest(**json.loads(place.read_text(encoding="utf-8")))
+
+
+def forget_requests(home: Path, dag_id: str, airflow_run_id: str) -> None:
+    """Remove requests that came after the run's end: they are not meant for its repair."""
+    for place in run_folder(home, dag_id, airflow_run_id).glob(PATTERN):
+        place.unlink(missing_ok=True)

@@ -29,14 +29,15 @@ log = logging.getLogger(__name__)
 NAME = "jobs-service"
 CONSUMERS: tuple[str, ...] = (
     "medallion.runs.queueing.QueueKeeper",
+    "medallion.runs.obeying.RequestKeeper",
     "medallion.runs.notifications.consumer.Notifications",
     "medallion.runs.system_tables.consumer.SystemTables",
     "medallion.triggers.keeper.WatchKeeper",
 )
 """Who is told, as `module.Class`; each class is called with the Settings."""
 
-LOCAL = tuple(name for name in CONSUMERS if not any(part in name for part in (".queueing.", ".keeper.")))
-"""Who is told beside a run of its own process, where nothing waits in a queue and nothing is watched."""
+LOCAL = tuple(name for name in CONSUMERS if not any(part in name for part in (".queueing.", ".obeying.", ".keeper.")))
+"""Who is told beside a run of its own process, which cancels for itself; nothing waits in a queue or is watched there."""
 
 LOOK_SECONDS = 1.0
 SLOWEST_LOOK_SECONDS = 5.0
@@ -58,7 +59,7 @@ def database_name() -> str:
     from airflow.configuration import conf
 
     place = str(conf.get("database", "sql_alchemy_conn"))
-    return "aside" if place.startswith("sqlite") and place.endswith("/aside.db") else "airflow"
+    return "aside" if place.startswith("sqlite") and place.partition("?")[0].endswith("/aside.db") else "airflow"
 
 
 def heartbeat(home: Path) -> float:

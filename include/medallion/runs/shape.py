@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.factory import naming
 from medallion.spec.disabled import disabled_tasks
+from medallion.spec.iterations import iteration_keys
 from medallion.spec.only import parents_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Shape:
     """A job's tasks in their order.
 
     :param parents: parents by task key.
-    :param loops: for-each tasks, with the key of the inner task; an empty key where it is not known.
+    :param loops: for-each tasks, with the key that their iterations are kept under; an empty key where it is not known.
     :param limits: `timeout_seconds` by task key, that of the inner task for a for-each task; 0 for none.
     :param loop_limits: `timeout_seconds` of for-each tasks themselves, where they have one.
     :param limit: `timeout_seconds` of the job.
@@ -46,12 +47,13 @@ class Shape:
 def shape_of_job(job: Job) -> Shape:
     """From a definition."""
     off = disabled_tasks(job)
+    kept = iteration_keys(job)
     loops, limits, loop_limits = {}, {}, {}
     for task in job.tasks or ():
         inner = task
         if task.kind == "for_each_task" and task.task_key not in off:
             inner = task.payload.task
-            loops[task.task_key] = inner.task_key
+            loops[task.task_key] = kept[task.task_key]
             loop_limits[task.task_key] = float(task.timeout_seconds or 0)
         limits[task.task_key] = float(inner.timeout_seconds or 0)
     return Shape(job.name or "", parents_of(job), off, loops, limits, float(job.timeout_seconds or 0), loop_limits)

@@ -52,12 +52,22 @@ FIRST = (
     "medallion.runtime.injected",
     "medallion.runtime.magics.lines",
     "medallion.runtime.notebook",
+    "medallion.runtime.reads",
     "medallion.runtime.scripts",
     "medallion.runtime.shell",
     "medallion.runtime.spark.install",
+    "medallion.runtime.streams",
+    "databricks",
+    "encodings.utf_8_sig",  # compiling a script imports it
 )
 # What a task needs after its last cell; imported when there is time for it.
-LATER = ("delta.tables", "medallion.runtime.page")
+LATER = (
+    "delta.tables",
+    "medallion.runtime.page",
+    "medallion.runtime.jar",
+    "medallion.runtime.dbt",
+    "medallion.runtime.pipelines.update",
+)
 IDLE_LOOK = 2.0  # seconds between looks at the clock and the home folder
 REQUEST_SECONDS = 5.0
 

@@ -5,15 +5,16 @@ The checks look at the plain JSON and not at the models, so that a wrong type in
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from medallion.spec.dependencies import check_dependencies
+from medallion.spec.enums import RunIf
 from medallion.spec.findings import Findings, shown
 from medallion.spec.fit import build
+from medallion.spec.inputs import parse_inputs
 from medallion.spec.job import TASK_KINDS, Job, Task
 from medallion.spec.numbers import check_numbers
 from medallion.spec.positions import JsonPath, Positions
@@ -111,6 +112,7 @@ def check_tasks(raw: Raw, findings: Findings) -> None:
         check_shared(task, path, shared, findings)
         check_compute(task, path, findings)
         check_for_each(task, path, findings, nested=nested)
+        check_effect(task, path, findings, nested=nested)
         check_run_job(task, path, findings)
 
 
@@ -181,6 +183,30 @@ def check_for_each(task: Raw, path: JsonPath, findings: Findings, *, nested: boo
         )
 
 
+RETRIES = ("max_retries", "min_retry_interval_millis", "retry_on_timeout")
+NO_EFFECT: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "condition_task": ((*RETRIES, "timeout_seconds"), "an if/else task is neither tried again nor timed out"),
+    "for_each_task": (RETRIES, "set it on the task inside"),
+}
+"""Fields that say nothing on a kind of task, and what to do (Jobs API, `condition_task`; Databricks page "For each")."""
+OF_THE_LOOP = ("depends_on", "run_if", "disabled")
+NOTHING_SAID: tuple[object, ...] = (None, 0, False, [], "ALL_SUCCESS")
+"""Values that the API itself writes into such fields."""
+
+
+def check_effect(task: Raw, path: JsonPath, findings: Findings, *, nested: bool) -> None:
+    """Warns of settings that a task's kind or place makes useless."""
+    for kind, (fields, hint) in NO_EFFECT.items():
+        for field in fields if task.get(kind) is not None else ():
+            if task.get(field) not in NOTHING_SAID:
+                findings.warning((*path, field), f"{field} of a {kind} has no effect", hint, key=True)
+    for field in OF_THE_LOOP if nested else ():
+        wrong = field == "run_if" and task.get(field) not in set(RunIf)  # has a problem of its own
+        if task.get(field) not in NOTHING_SAID and not wrong:
+            message = f"{field} of the task inside a for_each_task has no effect"
+            findings.warning((*path, field), message, "set it on the for_each_task", key=True)
+
+
 def check_run_job(task: Raw, path: JsonPath, findings: Findings) -> None:
     """A job's id is a number, in JSON also as text, or a reference."""
     call = task.get("run_job_task")
@@ -192,7 +218,7 @@ def check_run_job(task: Raw, path: JsonPath, findings: Findings) -> None:
 def is_json_array(text: str) -> bool:
     """Whether a text is a JSON array."""
     try:
-        return isinstance(json.loads(text), list)
+        return isinstance(parse_inputs(text), list)
     except (ValueError, RecursionError):
         return False
 

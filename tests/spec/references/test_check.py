@@ -69,6 +69,7 @@ def test_what_can_resolve_is_no_problem(text):
         pytest.param("{{tasks.each.values.x}}", "values of iterations", None, id="a for-each"),
         pytest.param("{{tasks.query.values.x}}", "sets no task values", None, id="values of a SQL task"),
         pytest.param("{{tasks.load.output.rows}}", "only SQL tasks have an output", None, id="output of a notebook"),
+        pytest.param("{{tasks.query.output.alert_state}}", "evaluates no alert", None, id="state of a query"),
         pytest.param("{{tasks.query.notebook_path}}", "not a notebook_task", None, id="notebook of a SQL task"),
         pytest.param("{{job.naem}}", "no member 'naem'", "did you mean {{job.name}}?", id="member"),
         pytest.param("{{input}}", "for_each_task", None, id="input outside a for-each"),
@@ -145,6 +146,19 @@ def test_many_parameters_that_name_each_other_take_no_time():
         for index, name in enumerate(names)
     ]
     assert check_references({"parameters": parameters}) == []
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        pytest.param({"sql_task": {"alert": {"alert_id": "1"}}}, id="of a SQL task"),
+        pytest.param({"alert_task": {"alert_id": "1"}}, id="of its own kind"),
+    ],
+)
+def test_an_alert_has_a_state(alert):
+    read = {"op": "EQUAL_TO", "left": "{{tasks.alert.output.alert_state}}", "right": "OK"}
+    after = {"task_key": "read", "depends_on": [{"task_key": "alert"}], "condition_task": read}
+    assert check_references({"tasks": [{"task_key": "alert", **alert}, after]}) == []
 
 
 def test_a_circle_of_tasks_does_no_harm():

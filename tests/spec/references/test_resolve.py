@@ -140,6 +140,8 @@ def test_a_wrong_reference_fails_with_its_name_and_what_was_meant(text, says, hi
         (3, "{{input}}", "3"),
         ({"a": 1, "b": True}, "{{input.a}}-{{input.b}}", "1-true"),
         ({"a": 1}, "{{input}}", '{"a":1}'),
+        ({"a": {"b": {"c": 1}, "d.e": 2}}, "{{input.a.b.c}} {{input.a.b}} {{input.a.d.e}}", '1 {"c":1} 2'),
+        ({"a": {"b": 1}, "a.b": "own"}, "{{input.a.b}} {{input.[a.b]}}", "own own"),
     ],
 )
 def test_the_element_of_an_iteration(element, text, value):
@@ -149,6 +151,12 @@ def test_the_element_of_an_iteration(element, text, value):
 def test_a_member_of_an_element_that_is_no_object_fails():
     with pytest.raises(ReferenceFault, match="is no object"):
         resolve("{{input.a}}", scope(element="x"))
+
+
+def test_a_member_within_a_member_that_is_not_there_fails_with_the_nearest():
+    with pytest.raises(ReferenceFault, match=r"\{\{input.a.count\}\}: there is no member 'count'") as caught:
+        resolve("{{input.a.count}}", scope(element={"a": {"country": "pl"}}))
+    assert "country" in (caught.value.hint or "")
 
 
 def test_an_empty_result_has_no_first_row():

@@ -16,6 +16,7 @@ from medallion.factory.loop_limit import hold
 from medallion.factory.naming import job_name
 from medallion.factory.retry import AttemptFailed
 from medallion.spec.disabled import disabled_in_run
+from medallion.spec.iterations import iteration_keys
 from medallion.spec.only import parents_of, reach, selected
 from medallion.spec.run_if import Outcome, Verdict, judge
 
@@ -43,21 +44,19 @@ class LakeflowOperator(BaseOperator):
 
     :param definition: the job, with its origin.
     :param task: the task's settings.
-    :param digest: digest of the whole job. It is the only field that Airflow serialises, so that any change of the job
-        makes a new DAG version. References such as `{{job.id}}` are never template fields: Jinja would try them.
     :param judged: whether the task looks at its parents itself, because no trigger rule states its `run_if`.
     :param within: key of the for-each task whose iteration this is.
     :param iteration: `{"input": …}` in an iteration.
-    """
 
-    template_fields = ("digest",)
+    There are no template fields: Jinja would try references such as `{{job.id}}`, and Airflow would store what it made of
+    them, in a request for each task.
+    """
 
     def __init__(
         self,
         *,
         definition: JobDefinition,
         task: Task,
-        digest: str,
         judged: bool = False,
         within: str | None = None,
         iteration: Mapping[str, Any] | None = None,
@@ -66,7 +65,6 @@ class LakeflowOperator(BaseOperator):
         super().__init__(**arguments)
         self.definition = definition
         self.task = task
-        self.digest = digest
         self.judged = judged
         self.within = within
         self.iteration = iteration
@@ -84,6 +82,7 @@ class LakeflowOperator(BaseOperator):
             task_key=self.task.task_key,
             job_name=job_name(self.definition.job.name),
             job_id=self.definition.job_id,
+            record=iteration_keys(self.definition.job)[self.within] if self.within else "",
         )
 
     def leave_when_unmet(self, context: Context) -> None:
@@ -99,7 +98,6 @@ class LakeflowOperator(BaseOperator):
         if not self.is_asked_for(attempt):
             show(f"Task {self.task.task_key} is not among the tasks of this partial run")
             return self.left_out()
-        self.set_label(context)
         self.leave_when_unmet(context)
         settings = Settings.load()
         try:
@@ -114,11 +112,6 @@ class LakeflowOperator(BaseOperator):
             attempt.keep_error(settings, told)
             raise AttemptFailed(str(told)) from None
 
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a wait; Airflow renders the iteration's label again."""
-        self.set_label(context)
-        return super().resume_execution(next_method, next_kwargs, context)
-
     def on_kill(self) -> None:
         """Airflow ends this task: a person cancelled it, or the worker goes down. Leave from where it stands.
 
@@ -127,10 +120,10 @@ class LakeflowOperator(BaseOperator):
         if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):
             raise AttemptFailed(f"task {self.task.task_key} was ended from outside")
 
-    def set_label(self, context: Context) -> None:
-        """Give Airflow the label of an iteration; see `map_index_template`."""
-        if self.iteration is not None:
-            context["iteration_label"] = label_of(self.iteration["input"])  # type: ignore[typeddict-unknown-key]
+    @property
+    def iteration_label(self) -> str:
+        """The label of an iteration, which Airflow shows from its start on; see `map_index_template`."""
+        return "" if self.iteration is None else label_of(self.iteration["input"])
 
     def left_out(self) -> Any:
         """The return value in a partial run without this task."""

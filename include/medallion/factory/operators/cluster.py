@@ -23,13 +23,11 @@ class StartCluster(BaseOperator):
     """
 
     ui_color = "#e8f0fe"
-    template_fields = ("digest",)
 
-    def __init__(self, *, job_cluster_key: str, cluster: ClusterSpec, digest: str, **arguments: Any) -> None:
+    def __init__(self, *, job_cluster_key: str, cluster: ClusterSpec, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.job_cluster_key = job_cluster_key
         self.cluster = cluster
-        self.digest = digest
 
     def execute(self, context: Context) -> None:
         """Take the lease."""

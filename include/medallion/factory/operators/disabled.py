@@ -44,4 +44,4 @@ class DisabledOperator(LakeflowOperator):
                 hint="take `disabled: true` away and repair the run",
             )
         kind = OPERATORS.get(self.task.kind, UnsupportedOperator)
-        return kind(task_id=self.task_id, definition=self.definition, task=self.task, digest=self.digest)
+        return kind(task_id=self.task_id, definition=self.definition, task=self.task)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from medallion.factory import naming
 from medallion.factory.loop_limit import STARTED
 from medallion.factory.operators.base import LakeflowOperator, show, states_of
 from medallion.factory.scope import AttemptScope
+from medallion.spec.inputs import parse_inputs
 from medallion.spec.references import resolve
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def read_inputs(task_key: str, text: str) -> list[Any]:
             hint="loop over keys and look the rest up in the iteration",
         )
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
+        found = parse_inputs(text)
+    except (ValueError, RecursionError) as error:
         raise MedallionError(
             f"task {task_key}: inputs are not JSON: {error}: {text[:200]!r}", hint='give an array, such as ["pl", "de"]'
         ) from None

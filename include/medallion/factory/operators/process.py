@@ -62,7 +62,7 @@ class ProcessOperator(LakeflowOperator):
         answers = AirflowAnswers(context["ti"], ancestors=self.ancestors(), scopes=settings.secret_scopes)
         pool = DriverPool(settings)
         shared = self.task.job_cluster_key
-        holder = attempt.holder(shared or f"{attempt.task_key}.{attempt.map_index}")
+        holder = attempt.holder(shared or f"{attempt.record or attempt.task_key}.{attempt.map_index}")
         try:
             ready = self.prepare(AttemptScope(context, self, attempt, settings), attempt, settings)
             spec = driver_for_task(settings, self.task, self.definition.job, spark_conf=ready.spark_conf)

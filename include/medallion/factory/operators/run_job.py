@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from medallion.errors import MedallionError
 from medallion.factory.operators.base import LakeflowOperator, show
-from medallion.factory.retry import AttemptFailed
+from medallion.factory.retry import AttemptFailed, AttemptTimedOut
 from medallion.factory.scope import AttemptScope
 from medallion.runs import ids
+from medallion.runs.cancel import children_below
 from medallion.runs.notes import read_notes
 from medallion.runs.records import CANCELED, run_folder
+from medallion.runs.requests import CancelRequest, leave_request
 from medallion.runs.rules import at_once
 from medallion.spec.parameters import BY_TYPE, pushed_down
 from medallion.spec.references import resolve_task
+from medallion.triggers.child_run import ENDED, TIMED_OUT, ChildRunTrigger, child_state
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -25,13 +30,15 @@ if TYPE_CHECKING:
     from medallion.factory.attempt import Attempt
     from medallion.settings import Settings
 
-POLL_SECONDS = 1
 MAX_NESTING = 3
 """Run-job tasks inside run-job tasks (Databricks page "Run job task")."""
 
 
-def keep_links(settings: Settings, attempt: Attempt, child: str, run_id: str) -> None:
-    """Leave `child.json` in the attempt's folder and `parent.json` in the child run's: each names the other."""
+def keep_links(settings: Settings, attempt: Attempt, child: str, run_id: str, place: str) -> None:
+    """Leave `child.json` in the attempt's folder and `parent.json` in the child run's: each names the other.
+
+    :param place: key of the task of the job: the for-each task's where this is an iteration.
+    """
     from medallion.runtime.protocol import write_whole
 
     below = {
@@ -39,6 +46,8 @@ def keep_links(settings: Settings, attempt: Attempt, child: str, run_id: str) ->
         "airflow_run_id": run_id,
         "job_id": ids.job_id(child),
         "run_id": ids.run_id(child, run_id),
+        "task_key": place,
+        "map_index": attempt.map_index,
     }
     above = {
         "dag_id": attempt.dag_id,
@@ -51,9 +60,22 @@ def keep_links(settings: Settings, attempt: Attempt, child: str, run_id: str) ->
         attempt.folder(settings) / "child.json": below,
         run_folder(settings.home, child, run_id) / "parent.json": above,
     }
-    for place, facts in places.items():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(place, json.dumps(facts))
+    for file, facts in places.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, json.dumps(facts))
+
+
+def start_child(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
+    """Have Airflow make the child's run, as its own operator for this does.
+
+    :raises AirflowFailException: there is a run of that id.
+    """
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
+
+    wanted = TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=dict(conf), run_after=at_once(datetime.now(UTC)))
+    if isinstance(task_runner.SUPERVISOR_COMMS.send(wanted), ErrorResponse):
+        raise AirflowFailException(f"job {dag_id} has a run {run_id} already")
 
 
 class RunJobOperator(LakeflowOperator):
@@ -62,7 +84,17 @@ class RunJobOperator(LakeflowOperator):
     ui_color = "#e0f2f1"
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> None:
-        """Start the child; Airflow waits for it."""
+        """Start the child and wait for it without a process."""
+        until = time.time() + self.execution_timeout.total_seconds() if self.execution_timeout else None
+        try:
+            child, run_id = self.begin(context, attempt, settings)
+        except AirflowTaskTimeout:  # a short time-out on a busy machine
+            self.end_child(context)
+            self.time_out(context)
+        self.defer(trigger=ChildRunTrigger(child, run_id, until), method_name="child_ended")
+
+    def begin(self, context: Context, attempt: Attempt, settings: Settings) -> tuple[str, str]:
+        """Start the child; gives its DAG id and run id."""
         from medallion.factory.jobs import dag_id_of_job
 
         depth = int(attempt.conf.get("run_job_depth", 0)) + 1
@@ -77,45 +109,72 @@ class RunJobOperator(LakeflowOperator):
                 hint="put its definition below the jobs folder",
             )
         parameters = pushed_down("run_job_task", payload.get("job_parameters") or {}, scope.parameters)
+        self.end_earlier(attempt, settings)
         run_id = f"run_job__{attempt.task_run_id}"
         show(f"Starting job {child}, run {run_id}")
         context["ti"].xcom_push(key="run_id", value={"dag_id": child, "run_id": run_id})
-        keep_links(settings, attempt, child, run_id)
-        now = datetime.now(UTC)
-        raise DagRunTriggerException(
-            trigger_dag_id=child,
-            dag_run_id=run_id,
-            conf={
+        keep_links(settings, attempt, child, run_id, self.place)
+        start_child(
+            child,
+            run_id,
+            {
                 **{name: value for name, value in payload.items() if name in BY_TYPE and value},
                 "job_parameters": parameters,
                 "trigger_type": "run_job_task",
                 "run_job_depth": depth,
                 "parent_run_id": attempt.run_id,
             },
-            logical_date=None,
-            run_after=at_once(now),
-            reset_dag_run=False,
-            skip_when_already_exists=False,
-            wait_for_completion=True,
-            allowed_states=["success"],
-            failed_states=["failed"],
-            poke_interval=POLL_SECONDS,
-            deferrable=True,
         )
+        return child, run_id
 
-    def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]] | dict[str, Any]) -> None:
-        """The child's run has ended: Airflow calls this name when the task goes on after its wait.
+    def pre_execute(self, context: Context) -> None:
+        """Called by Airflow before each part of the attempt. When a for-each task's time is over its children end too."""
+        try:
+            super().pre_execute(context)
+        except AttemptTimedOut:
+            self.end_child(context)
+            raise
 
-        :param event: of the trigger; the state of each run by its id.
+    def child_ended(self, context: Context, event: Mapping[str, str]) -> None:
+        """The wait is over: Airflow calls this name when the task goes on.
+
+        :param event: of the trigger.
         :raises AttemptFailed: the child failed.
+        :raises AttemptTimedOut: the child took too long.
         :raises AirflowFailException: a person cancelled it.
         """
-        told = event if isinstance(event, dict) else event[1]
-        failed = [run_id for run_id in told["run_ids"] if told.get(run_id) == "failed"]
-        if failed:
-            child = str(told.get("dag_id", "the job"))
-            self.leave_when_canceled(context, child, failed[0])
-            raise AttemptFailed(f"the run {failed[0]} of {child} failed{why_skipped(child, failed[0])}")
+        child, run_id = event["dag_id"], event["run_id"]
+        if event["state"] == TIMED_OUT:
+            self.end_child(context)
+            self.time_out(context)
+        if event["state"] == "failed":
+            self.leave_when_canceled(context, child, run_id)
+            raise AttemptFailed(f"the run {run_id} of {child} failed{why_skipped(child, run_id)}")
+
+    def end_child(self, context: Context) -> None:
+        """Have the child's run cancelled, if this attempt has started one."""
+        from medallion.settings import Settings
+
+        settings = Settings.load()
+        self.ask_for_end(children_below(self.attempt(context).folder(settings)), settings)
+
+    def end_earlier(self, attempt: Attempt, settings: Settings) -> None:
+        """Have the child of an earlier attempt cancelled that still goes: a person cleared the task meanwhile."""
+        if attempt.try_number > 1:
+            known = children_below(attempt.folder(settings).parent)
+            self.ask_for_end([run for run in known if child_state(*run) not in ENDED], settings)
+
+    def ask_for_end(self, children: Iterable[tuple[str, str]], settings: Settings) -> None:
+        """Leave requests for those who may cancel."""
+        for child, run_id in children:
+            show(f"Cancelling run {run_id} of job {child}")
+            leave_request(settings.home, child, run_id, CancelRequest(f"task {self.task.task_key}"))
+
+    def time_out(self, context: Context) -> NoReturn:
+        """Leave a record and end the attempt as timed out."""
+        from medallion.factory.loop_limit import end
+
+        end(self, context, self.late)
 
     def leave_when_canceled(self, context: Context, child: str, run_id: str) -> None:
         """A child that a person cancelled makes this task CANCELED; it is not tried again."""

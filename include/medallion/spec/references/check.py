@@ -30,11 +30,13 @@ class Graph:
     :param kinds: task key → task type.
     :param parents: task key → keys of `depends_on`; a dependency on nothing and a circle do no harm here.
     :param nested: key of the task inside a for-each task → key of the for-each task.
+    :param alerts: keys of tasks that evaluate an alert.
     """
 
     kinds: Mapping[str, str]
     parents: Mapping[str, Sequence[str]]
     nested: Mapping[str, str] = field(default_factory=dict)
+    alerts: frozenset[str] = frozenset()
     _ancestors: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def ancestors(self, key: str) -> frozenset[str]:
@@ -192,6 +194,8 @@ def judge_other_task(name: Name, place: Place, graph: Graph) -> Finding | None:
         return Finding(f"the job has no task {key!r}", did_you_mean(key, graph.kinds))
     if key not in graph.ancestors(place.task):
         return Finding(order_message(key, place.task, graph), hint=order_hint(key, place.task, graph))
+    if name.pattern.endswith(".alert_state") and graph.kinds[key] == "sql_task" and key not in graph.alerts:
+        return Finding(f"task {key!r} evaluates no alert, so its output has no alert_state")
     return judge_member(name, key, graph.kinds[key])
 
 
@@ -275,7 +279,15 @@ def graph_of(tasks: Sequence[Mapping[str, Any]]) -> Graph:
         if isinstance(inner, Mapping):
             nested[str(inner.get("task_key"))] = str(task.get("task_key"))
     kinds = {str(task.get("task_key")): kind_of(task) for task in tasks}
-    return Graph(kinds, parents, nested)
+    return Graph(
+        kinds, parents, nested, frozenset(str(task.get("task_key")) for task in tasks if evaluates_alert(task))
+    )
+
+
+def evaluates_alert(task: Mapping[str, Any]) -> bool:
+    """Whether a task's work is an alert, in the older form or the newer."""
+    payload = task.get("sql_task")
+    return kind_of(task) == "alert_task" or (isinstance(payload, Mapping) and payload.get("alert") is not None)
 
 
 def reachable(start: str, edges: Mapping[str, Iterable[str]]) -> set[str]:

@@ -206,7 +206,17 @@ def element_member(scope: Scope, name: str) -> object:
     found = element(scope)
     if not isinstance(found, Mapping):
         raise NoValueError(f"the element {text_of(found)} is no object", "write {{input}}")
-    return pick(found, name, "member")
+    return member_of(found, name)
+
+
+def member_of(values: Mapping[str, Any], name: str) -> object:
+    """A member by its name; where no name is `a.b`, the member `b` of the member `a`."""
+    if name not in values:
+        for place in (place for place, letter in enumerate(name) if letter == "."):
+            inner = values.get(name[:place])
+            if isinstance(inner, Mapping):
+                return member_of(inner, name[place + 1 :])
+    return pick(values, name, "member")
 
 
 def notebook(path: str | None) -> str:

@@ -1,0 +1,55 @@
+"""Waits for the run that a run-job task started, at most until the attempt's time is over. Runs in the triggerer.
+
+Airflow's own trigger for this knows no time-out, and a task's `execution_timeout` ends where its wait begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+POLL_SECONDS = 1.0
+ENDED = frozenset({"success", "failed"})
+TIMED_OUT = "timed_out"
+"""State of the event when the time was over first."""
+
+
+class ChildRunTrigger(BaseTrigger):
+    """Fires once: with the child's last state, or `timed_out`.
+
+    :param until: seconds since the epoch; None for a wait without end.
+    """
+
+    def __init__(self, dag_id: str, run_id: str, until: float | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.dag_id = dag_id
+        self.run_id = run_id
+        self.until = until
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """As Airflow keeps it."""
+        facts = {"dag_id": self.dag_id, "run_id": self.run_id, "until": self.until}
+        return f"{__name__}.{type(self).__name__}", facts
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look at the child's state until it has ended or the time is over."""
+        while (state := await asyncio.to_thread(child_state, self.dag_id, self.run_id)) not in ENDED:
+            left = POLL_SECONDS if self.until is None else self.until - time.time()
+            if left <= 0:
+                state = TIMED_OUT
+                break
+            await asyncio.sleep(min(left, POLL_SECONDS))
+        told = {"dag_id": self.dag_id, "run_id": self.run_id, "state": state}
+        yield TriggerEvent(told)  # type: ignore[no-untyped-call]
+
+
+def child_state(dag_id: str, run_id: str) -> str:
+    """The state of a run as Airflow has it now; asked of Airflow, so in a trigger or a task."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    found = RuntimeTaskInstance.get_dagrun_state(dag_id, run_id)
+    return str(getattr(found, "value", found))  # an enumeration whose text is not its value
