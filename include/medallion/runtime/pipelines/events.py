@@ -113,16 +113,32 @@ def quality(book: Book, counts: Mapping[str, tuple[int, ...]]) -> dict[str, list
     return found
 
 
+def changes(book: Book, counts: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
+    """Changes that upsert and changes that delete, as the update took them, by target."""
+    found: dict[str, tuple[int, int]] = {}
+    for key, target in book.changed.items():
+        upserts, deletes = counts.get(key, (0, 0))
+        before = found.get(target, (0, 0))
+        found[target] = (before[0] + upserts, before[1] + deletes)
+    return found
+
+
 def closing_events(
-    update: Update, book: Book, counted: Mapping[str, list[tuple[str, Counted]]], rows: Mapping[str, int]
+    update: Update,
+    counted: Mapping[str, list[tuple[str, Counted]]],
+    rows: Mapping[str, int],
+    changed: Mapping[str, tuple[int, int]],
 ) -> list[Event]:
     """An event for each dataset with what it wrote: rows and expectations, as `details:flow_progress`."""
     events = []
     for dataset in sorted({*rows, *counted}):
         flows = counted.get(dataset, [])
         progress: dict[str, Any] = {"status": "COMPLETED"}
-        if dataset in rows:
-            progress["metrics"] = {"num_output_rows": rows[dataset]}
+        metrics = {"num_output_rows": rows[dataset]} if dataset in rows else {}
+        if dataset in changed:
+            metrics |= dict(zip(("num_upserted_rows", "num_deleted_rows"), changed[dataset], strict=True))
+        if metrics:
+            progress["metrics"] = metrics
         if flows:
             progress["data_quality"] = {
                 "dropped_records": sum(counts.rows - counts.kept for _, counts in flows),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from medallion.compute.gateway import PIPELINE_RETRIES
 from medallion.errors import MedallionError
 from medallion.runtime.failures import describe, user_line
-from medallion.runtime.pipelines import events, keeping
+from medallion.runtime.pipelines import change_tables, events, keeping
 from medallion.runtime.pipelines.definitions import offer
 from medallion.runtime.pipelines.events import Event, Update
 from medallion.runtime.pipelines.expectations import VIOLATION
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
 CAUSES = "spark.sql.connect.serverStacktrace.enabled"
 """Brings the causes of an error, among them the row that broke an expectation; they are not shown."""
-VIOLATED = re.compile(rf"{VIOLATION}: [^\n]*")
-BROKEN = re.compile(rf"{VIOLATION}: a row of (\S+) breaks ")
+KINDS = {VIOLATION: "ExpectationViolation", change_tables.VIOLATION: "AutoCdcViolation"}
+VIOLATED = re.compile(rf"({'|'.join(KINDS)}): [^\n]*")
+BROKEN = re.compile(rf"(?:{'|'.join(KINDS)}): a (?:row|change) of (\S+) ")
 
 
 def run_pipeline(task: Task) -> TaskResult:
@@ -86,9 +87,12 @@ def carry_out(task: Task, link: Link, update: Update, book: Book) -> None:
     recorder = Recorder(SparkConnectGraphElementRegistry(spark, graph), spark, graph, book)
     offer(spark, book)
     root = Path(task.context.root)
-    define(sources(pipeline.libraries, task.context.places, root), recorder, book, spark, task.injected)
-    task.output.log(f"Pipeline {pipeline.name}: {len(book.kinds)} datasets in {pipeline.catalog}.{pipeline.schema}\n")
     lake = Path(task.context.places.lake)
+    define(sources(pipeline.libraries, task.context.places, root), recorder, book, spark, task.injected)
+    storage = task.settings.home / "pipelines" / pipeline.id
+    change_tables.register(link, recorder, book, update.request, storage / "once")
+    recorder.flush()
+    task.output.log(f"Pipeline {pipeline.name}: {len(book.kinds)} datasets in {pipeline.catalog}.{pipeline.schema}\n")
     before = keeping.versions(book, lake)
     try:
         run_graph(task, spark, graph, update, book)
@@ -96,6 +100,8 @@ def carry_out(task: Task, link: Link, update: Update, book: Book) -> None:
         for name in keeping.put_back(update, before, lake):
             task.output.log(f"{name}: not updated, it keeps what it had\n")
         raise
+    finally:
+        change_tables.mark_done(update, book)
 
 
 def configure(spark: Any, pipeline: Pipeline) -> None:
@@ -142,7 +148,7 @@ def run_graph(task: Task, spark: Any, graph: str, update: Update, book: Book) ->
 
 
 def selection(book: Book, names: tuple[str, ...]) -> list[str]:
-    """Datasets of a selection by their full names.
+    """Datasets of a selection by their full names, with the tables that keep changes for them.
 
     :raises MedallionError: the pipeline has no such dataset.
     """
@@ -152,15 +158,17 @@ def selection(book: Book, names: tuple[str, ...]) -> list[str]:
             raise MedallionError(
                 f"the pipeline has no dataset {name!r}", hint=near or f"it has {', '.join(sorted(book.kinds))}"
             )
-    return [book.full(name) for name in names]
+    return book.with_backing([book.full(name) for name in names])
 
 
 def close(task: Task, link: Link, update: Update, book: Book, failure: Failure | None) -> None:
     """Count, show and keep what the update did. What fails here is said, and hides no failure of the update."""
     try:
-        counted = events.quality(book, link.observed(update.id))
-        rows = rows_written(task, update.start)
-        update.events += events.closing_events(update, book, counted, rows)
+        observed = link.observed(update.id)
+        counted = events.quality(book, observed)
+        hidden = {name for kept in book.backing.values() for name in kept}
+        rows = {name: count for name, count in rows_written(task, update.start).items() if name not in hidden}
+        update.events += events.closing_events(update, counted, rows, events.changes(book, observed))
         error = failure.message if failure else None
         done = {"update_progress": {"state": update.state}}
         level = "ERROR" if failure else "INFO"
@@ -187,12 +195,12 @@ def rows_written(task: Task, since: float) -> dict[str, int]:
 
 
 def failure_of(error: BaseException, link: Link, update: Update) -> Failure:
-    """Why the update failed: a broken expectation in one line, else the user's own traceback or Spark's words."""
+    """Why the update failed: in one line a broken expectation or a change that cannot be, else the traceback."""
     line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, "")
     failure = describe(error, cell=None, line=line, is_lost=lambda _: not link.connection.alive())
     told = "\n".join([str(error), *(event.error or event.message for event in update.events if event.level == "ERROR")])
     if found := VIOLATED.search(told):
-        return replace(failure, kind="ExpectationViolation", message=found[0], trace=f"{found[0]}\n")
+        return replace(failure, kind=KINDS[found[1]], message=found[0], trace=f"{found[0]}\n")
     if isinstance(error, MedallionError):
         return replace(failure, trace=f"{type(error).__name__}: {error}\n")
     return replace(failure, trace=f"At line {line} of the SQL source:\n{failure.trace}") if line else failure
