@@ -25,6 +25,7 @@ from medallion.compute.session import SESSION_CATALOGS, USER_METADATA
 from medallion.errors import MedallionError, TargetError
 
 MEASURES = "medallion.tasks.Measures"
+TABLE_IDENTIFIER = "org.apache.spark.sql.catalyst.TableIdentifier"
 PORT = "spark.connect.grpc.binding.port"
 ADDRESS = "spark.connect.grpc.binding.address"
 
@@ -51,6 +52,29 @@ class Link:
             measures.forget(context, update)
         rows = (line.split("\t") for line in text.splitlines())
         return {name: tuple(map(int, counts)) for name, *counts in rows}
+
+    def graph_columns(self, graph: str, table: str) -> dict[str, Any] | None:
+        """The columns that a table of a dataflow graph will have, as Spark's JSON of a schema.
+
+        Connect tells them only when the graph runs. None when the graph's queries do not hold together: a run says why.
+
+        :param table: its name in three parts.
+        """
+        catalog, schema, name = table.split(".")
+        with gateways.open_gateway(self.connection.port, self.connection.secret) as gateway:
+            option = gateways.java_class(gateway, "scala.Option").apply
+            identifier = gateways.java_class(gateway, TABLE_IDENTIFIER)(name, option(schema), option(catalog))
+            sessions = gateways.java_class(gateway, gateways.SESSION_CLASS)
+            holder = gateways.connect_holder(gateway, self.spark.session_id)
+            sessions.setActiveSession(holder.session())
+            try:
+                context = holder.dataflowGraphRegistry().getDataflowGraphOrThrow(graph)
+                found = context.toDataflowGraph().resolve().inferredSchema().get(identifier)
+                return dict(json.loads(found.get().json())) if found.isDefined() else None
+            except Exception:  # noqa: BLE001  Py4J's, for whatever a query of the graph lacks
+                return None
+            finally:
+                sessions.clearActiveSession()
 
     @contextlib.contextmanager
     def _measures(self) -> Iterator[tuple[Any, Any]]:

@@ -94,7 +94,7 @@ def cancel_tag(gateway: Any, tag: str) -> None:
     """
     session = root_session(gateway)
     connects = session.sparkContext().conf().contains(CONNECT_TOKEN)
-    holder = connect_holder(gateway, tag) if connects else None
+    holder = connect_holder(gateway, connect_session_id(tag)) if connects else None
     if holder is not None:
         holder.session().conf().set(PIPELINE_RETRIES, "0")
     java_class(gateway, TASK_JOBS).end(tag, holder is not None)
@@ -112,9 +112,9 @@ def connect_service(gateway: Any) -> Any:
     return getattr(java_class(gateway, CONNECT_SERVICE), "MODULE$")
 
 
-def connect_holder(gateway: Any, tag: str) -> Any:
-    """What the driver holds of the Connect session of a task; None when it has none."""
-    key = java_class(gateway, CONNECT_SESSION_KEY)(CONNECT_USER, connect_session_id(tag))
+def connect_holder(gateway: Any, session_id: str) -> Any:
+    """What the driver holds of a task's Connect session; None when it has none."""
+    key = java_class(gateway, CONNECT_SESSION_KEY)(CONNECT_USER, session_id)
     found = connect_service(gateway).sessionManager().getIsolatedSessionIfPresent(key)
     return found.get() if found.isDefined() else None
 

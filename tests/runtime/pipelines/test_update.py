@@ -223,9 +223,9 @@ def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None
     [
         pytest.param(
             "import dlt\ndlt.create_streaming_table('t')\n"
-            "dlt.apply_changes(target='t', source='s', keys=['id'], sequence_by='at', stored_as_scd_type=2)",
-            ["apply_changes is not available here", "foreachBatch and MERGE"],
-            id="history of changes",
+            "dlt.apply_changes_from_snapshot(target='t', source='s', keys=['id'], stored_as_scd_type=2)",
+            ["apply_changes_from_snapshot is not available here", "create_auto_cdc_flow"],
+            id="changes from snapshots",
         ),
         pytest.param(
             "import dlt\n@dlt.table(path='/x')\ndef t():\n    pass", ["option path"], id="path", marks=pytest.mark.slow
@@ -251,6 +251,12 @@ def test_a_row_that_breaks_expect_or_fail_fails_the_update(plant: Plant) -> None
             "import dlt\n@dlt.table\ndef t():\n    return 1",
             ["returned int, not a DataFrame"],
             id="no frame",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "import dlt\ndlt.apply_changes(target='t', source='s', keys=['id'], sequence_by='at')",
+            ["the pipeline has no streaming table plant.", "create_streaming_table"],
+            id="changes without a target",
             marks=pytest.mark.slow,
         ),
         pytest.param("x = 1\nraise KeyError('mine')", ['a.py", line 2', "KeyError: 'mine'"], id="user's own error"),

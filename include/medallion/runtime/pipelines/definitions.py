@@ -1,6 +1,6 @@
 """What pipeline code calls: `from pyspark import pipelines as dp`, and `import dlt`. Runs in the task process.
 
-Open Spark has the datasets and flows. Expectations, `view`, `read`, `apply_changes` and the older module `dlt` are
+Open Spark has the datasets and flows. Expectations, `view`, `read`, flows of changes and the older module `dlt` are
 Databricks' and are added here. An option that open Spark does not have is refused by its name.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from medallion.errors import UnsupportedError
 from medallion.runtime.failures import is_hidden
+from medallion.runtime.pipelines.changes import change_flow
 from medallion.runtime.pipelines.expectations import DROP, FAIL, REGISTERED, WARN, of_mapping, several, single
 from medallion.runtime.pipelines.registry import Book
 from medallion.spec.problems import did_you_mean
@@ -34,14 +35,10 @@ REASONS: Mapping[str, str] = {
     "once": "open Spark's append flows are streams; use a materialized view",
     "row_filter": "row filters need Unity Catalog",
 }
-NO_MERGE = (
-    "Spark's own, for type 1, finds no MERGE in Delta's tables; write a notebook task with foreachBatch and MERGE"
-)
+NO_SNAPSHOTS = "give a feed of changes to create_auto_cdc_flow, or compare the snapshots in a notebook task"
 MISSING: Mapping[str, str] = {
-    "create_auto_cdc_flow": NO_MERGE,
-    "apply_changes": NO_MERGE,
-    "create_auto_cdc_from_snapshot_flow": "open Spark takes changes, not snapshots",
-    "apply_changes_from_snapshot": "open Spark takes changes, not snapshots",
+    "create_auto_cdc_from_snapshot_flow": NO_SNAPSHOTS,
+    "apply_changes_from_snapshot": NO_SNAPSHOTS,
     "foreach_batch_sink": "open Spark's pipelines write to tables and sinks; use create_sink, or a notebook task",
     "on_event_hook": "events of an update are in its event log",
 }
@@ -112,6 +109,19 @@ def streaming_table(book: Book) -> Callable[..., None]:
     return create_streaming_table
 
 
+def changes(word: str, book: Book) -> Callable[..., None]:
+    """`create_auto_cdc_flow` and its older name. The flow waits until all code has run: its target may come later."""
+
+    def flow(target: str, source: str, keys: Any, sequence_by: Any, **given: Any) -> None:
+        place = user_place(1)
+        book.changes.append(
+            change_flow(word, without_live(target), without_live(source), keys, sequence_by, given, place=place)
+        )
+
+    flow.__name__ = word
+    return flow
+
+
 def missing(word: str, reason: str) -> Callable[..., Any]:
     """A function that says that open Spark has no such thing."""
 
@@ -137,6 +147,8 @@ def names(spark: Any, book: Book) -> dict[str, Any]:
         "create_streaming_table": streaming,
         "create_streaming_live_table": streaming,
         "create_target_table": streaming,
+        "create_auto_cdc_flow": changes("create_auto_cdc_flow", book),
+        "apply_changes": changes("apply_changes", book),
         "create_sink": api.create_sink,
         "read": lambda name: spark.read.table(without_live(name)),
         "read_stream": lambda name: spark.readStream.table(without_live(name)),
@@ -150,7 +162,7 @@ def names(spark: Any, book: Book) -> dict[str, Any]:
 
 def without_live(name: str) -> str:
     """A dataset's name without the older prefix `LIVE.`."""
-    return name[len("LIVE.") :] if name.upper().startswith("LIVE.") else name
+    return name[len("LIVE.") :] if isinstance(name, str) and name.upper().startswith("LIVE.") else name
 
 
 def offer(spark: Any, book: Book) -> None:

@@ -105,16 +105,24 @@ class Update:
         failed = [event for event in self.events[self.run_from :] if event.level == "ERROR"]
         return "\n".join([str(error), *(event.error or event.message for event in failed)])
 
-    def completed(self) -> set[str | None]:
-        """Datasets whose flows ended well. Spark calls a stream that failed completed too, after it."""
-        last: dict[str | None, tuple[str | None, str]] = {}
+    def flow_states(self) -> dict[str, tuple[str | None, str]]:
+        """The dataset and the last state of each flow. Spark calls a stream that failed completed too, after it."""
+        last: dict[str, tuple[str | None, str]] = {}
         for event in self.events:
             status = (event.details.get("flow_progress") or {}).get("status")
-            failed = last.get(event.flow, ("", ""))[1] == "FAILED"
-            if status and status != "EXCLUDED" and not (failed and status == "COMPLETED"):
+            failed = event.flow is not None and last.get(event.flow, ("", ""))[1] == "FAILED"
+            if event.flow and status and status != "EXCLUDED" and not (failed and status == "COMPLETED"):
                 last[event.flow] = event.dataset, status
-        left = {dataset for dataset, status in last.values() if status != "COMPLETED"}
-        return {dataset for dataset, _ in last.values()} - left
+        return last
+
+    def completed_flows(self) -> set[str]:
+        """Flows that ended well."""
+        return {flow for flow, (_, status) in self.flow_states().items() if status == "COMPLETED"}
+
+    def completed(self) -> set[str | None]:
+        """Datasets whose flows ended well."""
+        states = self.flow_states().values()
+        return {dataset for dataset, _ in states} - {dataset for dataset, status in states if status != "COMPLETED"}
 
     @property
     def selected(self) -> bool:
@@ -131,16 +139,32 @@ def quality(book: Book, counts: Mapping[str, tuple[int, ...]]) -> dict[str, list
     return found
 
 
+def changes(book: Book, counts: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int]]:
+    """Changes that upsert and changes that delete, as the update took them, by target."""
+    found: dict[str, tuple[int, int]] = {}
+    for key, target in book.changed.items():
+        upserts, deletes = counts.get(key, (0, 0))
+        before = found.get(target, (0, 0))
+        found[target] = (before[0] + upserts, before[1] + deletes)
+    return found
+
+
 def closing_events(
-    update: Update, book: Book, counted: Mapping[str, list[tuple[str, Counted]]], rows: Mapping[str, int]
+    update: Update,
+    counted: Mapping[str, list[tuple[str, Counted]]],
+    rows: Mapping[str, int],
+    changed: Mapping[str, tuple[int, int]],
 ) -> list[Event]:
     """An event for each dataset with what it wrote: rows and expectations, as `details:flow_progress`."""
     events = []
     for dataset in sorted({*rows, *counted}):
         flows = counted.get(dataset, [])
         progress: dict[str, Any] = {"status": "COMPLETED"}
-        if dataset in rows:
-            progress["metrics"] = {"num_output_rows": rows[dataset]}
+        metrics = {"num_output_rows": rows[dataset]} if dataset in rows else {}
+        if dataset in changed:
+            metrics |= dict(zip(("num_upserted_rows", "num_deleted_rows"), changed[dataset], strict=True))
+        if metrics:
+            progress["metrics"] = metrics
         if flows:
             progress["data_quality"] = {
                 "dropped_records": sum(counts.rows - counts.kept for _, counts in flows),

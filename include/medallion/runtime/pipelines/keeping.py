@@ -1,7 +1,7 @@
 """Old versions of materialized views, put back when their update failed. Runs in the task process.
 
 Spark's engine empties a materialized view before it computes it anew, so a flow that fails would leave it empty. On
-Databricks the table keeps what it had.
+Databricks the table keeps what it had. A target of changes is such a view to the engine.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def versions(book: Book, lake: Path) -> dict[str, int]:
-    """The versions of the materialized views that exist, by full name."""
+    """The versions of the materialized views and targets of changes that exist, by full name."""
     from deltalake import DeltaTable
 
-    places = {name: lake.joinpath(*name.split(".")) for name, kind in book.kinds.items() if kind == "MATERIALIZED_VIEW"}
+    views = [name for name, kind in book.kinds.items() if kind == "MATERIALIZED_VIEW"]
+    places = {name: lake.joinpath(*name.split(".")) for name in {*views, *book.backing}}
     return {name: DeltaTable(str(place)).version() for name, place in places.items() if (place / "_delta_log").is_dir()}
 
 
@@ -26,7 +27,7 @@ def put_back(update: Update, before: dict[str, int], lake: Path) -> list[str]:
     """Restore the views whose flow did not complete and that changed; their names."""
     from deltalake import DeltaTable
 
-    done = update.completed()
+    done = update.completed_flows()  # a view's flow has its name
     restored = []
     for name, version in before.items():
         table = DeltaTable(str(lake.joinpath(*name.split("."))))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError
 from medallion.runtime.pipelines.file_reading import owner
+from medallion.runtime.pipelines.registry import STREAM, Stated, at_line
 from medallion.runtime.pipelines.statements import SqlDataset, clause_options, statements
 from medallion.runtime.sql_text import substitute
 
@@ -27,7 +28,7 @@ SQL_KINDS = {
 
 
 def define(sources: list[Source], recorder: Recorder, book: Book, spark: Any, given: dict[str, Any]) -> None:
-    """Run all sources of a pipeline.
+    """Run all sources of a pipeline. Streaming tables without a query wait in the recorder for flows of changes.
 
     :param given: names that every Python source finds, such as `spark` and `dbutils`.
     :raises Exception: what the code raises; a wrong SQL statement's exception carries its line as `medallion_line`.
@@ -38,7 +39,6 @@ def define(sources: list[Source], recorder: Recorder, book: Book, spark: Any, gi
         for source in sources:
             run = run_python if source.language == "python" else run_sql
             run(source, recorder, book, spark, given)
-            recorder.flush()
 
 
 def run_python(source: Source, recorder: Recorder, book: Book, spark: Any, given: dict[str, Any]) -> None:
@@ -76,23 +76,28 @@ def run_sql(source: Source, recorder: Recorder, book: Book, spark: Any, given: d
     except MedallionError as error:
         raise MedallionError(f"{source.file.name}: {error.message}", hint=error.hint) from None
     for statement in found:
-        try:
+        with at_line(statement.line):
+            if statement.flow is not None:
+                book.changes.append(statement.flow)
             if statement.dataset is not None:
                 define_dataset(statement.dataset, spark)
+            if statement.dataset is not None or statement.flow is not None:
                 continue
             if statement.name:
                 book.kinds[book.full(statement.name)] = SQL_KINDS[statement.kind]
+            if statement.kind == "TEMPORARY VIEW" and STREAM.search(statement.text):
+                book.streams.add(book.full(statement.name))
+            if statement.target is not None:
+                recorder.hold(Stated(statement, source.file))
+                continue
             dataset, flow = owner(statement.text, statement.name)
             with recorder.reading.within(book.full(dataset), flow):
                 rewritten = recorder.reading.rewritten(statement.text)
             recorder.register_sql("\n" * statement.line + rewritten, source.file)
-        except Exception as error:
-            error.medallion_line = statement.line + 1  # type: ignore[attr-defined]  # where the log points to
-            raise
 
 
 def define_dataset(dataset: SqlDataset, spark: Any) -> None:
-    """Define a SQL dataset with expectations in Python, where its rows can be counted."""
+    """Define a SQL dataset in Python, where its rows can be counted and its changes applied."""
     from pyspark import pipelines
 
     from medallion.runtime.pipelines.expectations import ATTRIBUTE

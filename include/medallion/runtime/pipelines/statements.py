@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from medallion.errors import MedallionError
+from medallion.runtime.pipelines.change_statements import flow_of, table_flow
+from medallion.runtime.pipelines.changes import ChangeFlow
 from medallion.runtime.pipelines.expectations import DROP, FAIL, WARN, Expectation
-from medallion.runtime.sql_text import split_statements, tokens
+from medallion.runtime.pipelines.words import Word, closing, end_of_name, items, meaningful, starts
+from medallion.runtime.sql_text import split_statements
 
-QUIET = frozenset({"line", "block", "space"})
 ACTIONS: Mapping[tuple[str, ...], str] = {("DROP", "ROW"): DROP, ("FAIL", "UPDATE"): FAIL}
 KINDS = {
     ("STREAMING", "TABLE"): "STREAMING TABLE",
@@ -28,20 +30,7 @@ KINDS = {
 }
 """Words of a statement's kind → the same in open Spark."""
 PREFIXES = (("OR", "REFRESH"), ("OR", "REPLACE"), ("PRIVATE",))
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One token that counts: its text, and where it is in the statement."""
-
-    text: str
-    start: int
-    end: int
-
-    @property
-    def upper(self) -> str:
-        """As keywords are compared."""
-        return self.text.upper()
+FLOW = ("FLOW", "AUTO", "CDC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +58,8 @@ class SqlStatement:
     :param line: the statement's first line, counted from 0.
     :param name: the dataset that it defines, if it does.
     :param kind: kind of that dataset, as in `KINDS`.
+    :param target: a streaming table without a query, which flows of changes may ask for.
+    :param flow: a flow of changes.
     """
 
     text: str
@@ -76,6 +67,8 @@ class SqlStatement:
     name: str = ""
     kind: str = ""
     dataset: SqlDataset | None = None
+    target: SqlDataset | None = None
+    flow: ChangeFlow | None = None
 
 
 def statements(text: str) -> Iterator[SqlStatement]:
@@ -94,16 +87,11 @@ def without_live(text: str) -> str:
     return text
 
 
-def meaningful(text: str) -> Iterator[Word]:
-    """The tokens of a text but for blanks and comments."""
-    for kind, piece, start in tokens(text):
-        if kind not in QUIET:
-            yield Word(piece, start, start + len(piece))
-
-
 def rewritten(text: str, line: int) -> SqlStatement:
     """A statement with the words of open Spark."""
     words = list(meaningful(text))
+    if (flow := flow_of(text, words)) is not None:
+        return SqlStatement(text, line, flow=flow)
     if not words or words[0].upper != "CREATE":
         return SqlStatement(text, line)
     at = 1
@@ -118,24 +106,17 @@ def rewritten(text: str, line: int) -> SqlStatement:
         at += 3
     name_end = end_of_name(words, at)
     name = text[words[at].start : words[name_end - 1].end] if at < len(words) else ""
+    flow_at = next((index for index in range(name_end, len(words)) if starts(words, index, FLOW)), None)
+    if flow_at is not None and KINDS[kind] == "STREAMING TABLE":
+        head = text[: words[flow_at].start]
+        table = dataset_of(head, words[:flow_at], name_end, KINDS[kind], name)
+        return SqlStatement(text, line, name, KINDS[kind], table, flow=table_flow(text, words[flow_at + 3 :], name))
     dataset = dataset_of(text, words, name_end, KINDS[kind], name)
     if dataset.rules:
         return SqlStatement(text, line, name, KINDS[kind], dataset)
     rest = text[words[name_end - 1].end :]
-    return SqlStatement(f"CREATE {KINDS[kind]} {name}{rest}", line, name, KINDS[kind])
-
-
-def starts(words: list[Word], at: int, wanted: tuple[str, ...]) -> bool:
-    """Whether these keywords stand at a place."""
-    return tuple(word.upper for word in words[at : at + len(wanted)]) == wanted
-
-
-def end_of_name(words: list[Word], at: int) -> int:
-    """The place after a name of one to three parts."""
-    end = at + 1
-    while end + 1 < len(words) and words[end].text == ".":
-        end += 2
-    return min(end, len(words))
+    target = dataset if dataset.kind == "STREAMING TABLE" and dataset.query is None else None
+    return SqlStatement(f"CREATE {KINDS[kind]} {name}{rest}", line, name, KINDS[kind], target=target)
 
 
 def dataset_of(text: str, words: list[Word], at: int, kind: str, name: str) -> SqlDataset:
@@ -155,31 +136,6 @@ def dataset_of(text: str, words: list[Word], at: int, kind: str, name: str) -> S
     clauses = text[words[at].start : head_end].strip() if at < len(words) and words[at].start < head_end else ""
     query = None if query_at is None else text[words[query_at].end :].strip()
     return SqlDataset(kind, name, ", ".join(columns), clauses, query, tuple(rules))
-
-
-def closing(words: list[Word], at: int) -> int:
-    """The place of the bracket that closes the one at a place.
-
-    :raises MedallionError: there is none.
-    """
-    depth = 0
-    for index in range(at, len(words)):
-        depth += {"(": 1, ")": -1}.get(words[index].text, 0)
-        if depth == 0:
-            return index
-    raise MedallionError("a bracket of the statement is not closed")
-
-
-def items(words: list[Word], begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """The parts between commas of a list in brackets."""
-    depth, start = 0, begin
-    for index in range(begin, end):
-        depth += {"(": 1, ")": -1, "<": 1, ">": -1}.get(words[index].text, 0) if words[index].text in "()" else 0
-        if depth == 0 and words[index].text == ",":
-            yield start, index
-            start = index + 1
-    if start < end:
-        yield start, end
 
 
 def rule_of(text: str, words: list[Word]) -> Expectation:
@@ -220,7 +176,9 @@ def clause_options(clauses: str) -> dict[str, object]:
                 rest = rest[found.end() :]
                 break
         else:
-            raise MedallionError(f"beside expectations the clause {rest.strip()!r} cannot be taken here")
+            raise MedallionError(
+                f"beside expectations and flows of changes the clause {rest.strip()!r} cannot be taken"
+            )
     return options
 
 

@@ -14,7 +14,7 @@ from medallion.compute.gateway import PIPELINE_RETRIES
 from medallion.compute.session import attach
 from medallion.errors import MedallionError
 from medallion.runtime.failures import describe, user_line
-from medallion.runtime.pipelines import events, keeping
+from medallion.runtime.pipelines import change_tables, events, keeping
 from medallion.runtime.pipelines.definitions import offer
 from medallion.runtime.pipelines.events import Event, Update
 from medallion.runtime.pipelines.expectations import VIOLATION
@@ -38,10 +38,11 @@ TABLES = frozenset({"STREAMING_TABLE", "MATERIALIZED_VIEW"})
 QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
 CAUSES = "spark.sql.connect.serverStacktrace.enabled"
 """Brings the causes of an error, among them the row that broke an expectation; they are not shown."""
-VIOLATED = re.compile(rf"{VIOLATION}: [^\n]*")
+KINDS = {VIOLATION: "ExpectationViolation", change_tables.VIOLATION: "AutoCdcViolation"}
+VIOLATED = re.compile(rf"({'|'.join(KINDS)}): [^\n]*")
+BROKEN = re.compile(rf"(?:{'|'.join(KINDS)}): a (?:row|change) of (\S+) ")
 MOST_RUNS = 10
 """Runs of the graph in one update; each but the first had new columns."""
-BROKEN = re.compile(rf"{VIOLATION}: a row of (\S+) breaks ")
 
 
 def run_pipeline(task: Task) -> TaskResult:
@@ -107,6 +108,8 @@ def carry_out(task: Task, link: Link, update: Update, book: Book) -> None:
                 task.output.log(f"Auto Loader: new columns {', '.join(grown)}; {again}\n")
             if not grown or pipeline.development or not runs_left:
                 raise
+        finally:
+            change_tables.mark_done(update, book)
         update.run_from = len(update.events)
         forget_modules(loaded, Path(task.context.root))
 
@@ -123,10 +126,13 @@ def define_graph(task: Task, spark: Any, update: Update, book: Book, reading: Fi
         default_database=pipeline.schema,
         sql_conf=pipeline.configuration,
     )
+    book.changes.clear()
     recorder = Recorder(SparkConnectGraphElementRegistry(spark, graph), spark, graph, book, reading)
     reading.begin(recorder.register_view)
     given = {**task.injected, "sql": spark.sql, "table": spark.table}
     define(sources(pipeline.libraries, task.context.places, root), recorder, book, spark, given)
+    change_tables.register(task.link, recorder, book, update.request, storage(task, pipeline) / "once")
+    recorder.flush()
     task.output.log(f"Pipeline {pipeline.name}: {len(book.kinds)} datasets in {pipeline.catalog}.{pipeline.schema}\n")
     return graph
 
@@ -193,13 +199,18 @@ def asked(update: Update, book: Book) -> dict[str, Any]:
     """Which datasets a run updates. A later run of the same update leaves out what is done."""
     request = update.request
     full, refresh = selection(book, request.full_refresh_selection), selection(book, request.refresh)
-    if not update.run_from:
-        return {"full_refresh": full, "full_refresh_all": request.full_refresh, "refresh": refresh}
-    if not full and not refresh:
-        every = [name for name, kind in book.kinds.items() if kind in TABLES]
-        full, refresh = (every, []) if request.full_refresh else ([], every)
-    left = [[name for name in names if name not in update.completed()] for names in (full, refresh)]
-    return {"full_refresh": left[0], "full_refresh_all": False, "refresh": left[1]}
+    everything = request.full_refresh
+    if update.run_from:
+        if not full and not refresh:
+            every = [name for name, kind in book.kinds.items() if kind in TABLES]
+            full, refresh = (every, []) if everything else ([], every)
+        done, everything = update.completed(), False
+        full, refresh = ([name for name in names if name not in done] for names in (full, refresh))
+    return {
+        "full_refresh": book.with_backing(full),
+        "full_refresh_all": everything,
+        "refresh": book.with_backing(refresh),
+    }
 
 
 def selection(book: Book, names: tuple[str, ...]) -> list[str]:
@@ -219,9 +230,11 @@ def selection(book: Book, names: tuple[str, ...]) -> list[str]:
 def close(task: Task, link: Link, update: Update, book: Book, failure: Failure | None) -> None:
     """Count, show and keep what the update did. What fails here is said, and hides no failure of the update."""
     try:
-        counted = events.quality(book, link.observed(update.id))
-        rows = rows_written(task, update.start)
-        update.events += events.closing_events(update, book, counted, rows)
+        observed = link.observed(update.id)
+        counted = events.quality(book, observed)
+        hidden = {name for kept in book.backing.values() for name in kept}
+        rows = {name: count for name, count in rows_written(task, update.start).items() if name not in hidden}
+        update.events += events.closing_events(update, counted, rows, events.changes(book, observed))
         error = failure.message if failure else None
         done = {"update_progress": {"state": update.state}}
         level = "ERROR" if failure else "INFO"
@@ -248,12 +261,12 @@ def rows_written(task: Task, since: float) -> dict[str, int]:
 
 
 def failure_of(error: BaseException, settings: Settings, link: Link, update: Update) -> Failure:
-    """Why the update failed: a broken expectation in one line, else the user's own traceback or Spark's words."""
+    """Why the update failed: in one line a broken expectation or a change that cannot be, else the traceback."""
     line = getattr(error, "medallion_line", None) or user_line(error.__traceback__, "")
     failure = describe(error, settings, cell=None, line=line, is_lost=lambda _: not link.connection.alive())
     told = update.told(error)
     if found := VIOLATED.search(told):
-        return replace(failure, kind="ExpectationViolation", message=found[0], trace=f"{found[0]}\n")
+        return replace(failure, kind=KINDS[found[1]], message=found[0], trace=f"{found[0]}\n")
     if found := UNKNOWN_FIELDS.search(told):
         return replace(failure, kind="UnknownFieldException", message=found[0], trace=f"{found[0]}\n")
     trace = f"{type(error).__name__}: {error}\n" if isinstance(error, MedallionError) else failure.trace
