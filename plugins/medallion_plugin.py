@@ -8,6 +8,7 @@ from airflow.plugins_manager import AirflowPlugin
 from medallion.components import preload, succession
 from medallion.runs import listener
 from medallion.triggers import listener as trigger_listener
+from medallion.triggers import missed
 from medallion.triggers.continuous import ContinuousTimetable
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
 from medallion.triggers.watched import EarliestTimetable, WatchedTimetable
@@ -22,7 +23,7 @@ class MedallionPlugin(AirflowPlugin):
         *(QuartzTimetable, PeriodicTimetable, ContinuousTimetable),
         *(EarliestTimetable, WatchedTimetable, UnfiredTimetable),
     ]
-    listeners = [listener, preload, succession, trigger_listener]
+    listeners = [listener, preload, succession, trigger_listener, missed]
     fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}]
     external_views = [
         {

@@ -20,7 +20,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 60_000
+PATIENCE = 90_000
 """Milliseconds: a loaded machine draws slowly."""
 
 
@@ -34,9 +34,9 @@ def signed_in(url: str, home: Path) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         try:
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
+            page = browser.new_page(base_url=url, viewport={"width": 1400, "height": 900})
             page.set_default_timeout(PATIENCE)
-            page.goto(f"{url}/auth/login")
+            page.goto("/auth/login")
             page.fill("input[name=username]", "admin")
             page.fill("input[name=password]", password)
             page.click("button[type=submit]")

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from browser import signed_in
+from playwright.sync_api import Page
 
 from medallion.components.api_client import ApiClient
 from medallion.components.ports import free_port
@@ -371,19 +372,8 @@ def edges(house: House, table: str) -> tuple[list[Any], list[Any], list[Any]] | 
 @pytest.fixture
 def browser(house: House) -> Iterator[Page]:
     """A page of a real browser whose user has logged in."""
-    secret = json.loads((house.settings.home / "airflow" / "passwords.json").read_text())["admin"]
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        page = chromium.new_page(base_url=house.client.url, viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(90_000)
-        page.goto("/auth/login")
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", secret)
-        page.click("button[type=submit]")
-        page.wait_for_url(lambda address: "login" not in address)
+    with signed_in(house.client.url, house.settings.home) as page:
         yield page
-        chromium.close()
 
 
 @pytest.mark.ui

@@ -6,6 +6,7 @@ at a parse, and not by a scheduler that was down or by a DAG that was paused whe
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from medallion.errors import MedallionError
 
 if TYPE_CHECKING:
     from airflow.models.dag import DagModel
+
+log = logging.getLogger(__name__)
 
 UNITS = {
     "MINUTES": timedelta(minutes=1),
@@ -33,7 +36,7 @@ MISSED = timedelta(minutes=1)
 
 
 class MissedFireError(MedallionError):
-    """A fire was missed and is not made up for; the next one is planned. Airflow's scheduler logs it and goes on."""
+    """A fire was missed and is not made up for; the next one is planned. Airflow's scheduler goes on with other DAGs."""
 
 
 def now() -> datetime:
@@ -96,10 +99,12 @@ class LakeflowTimetable(Timetable):
         dag_model.next_dagrun = following and following.logical_date
         dag_model.next_dagrun_data_interval = following and following.data_interval
         dag_model.next_dagrun_create_after = following and following.run_after
-        raise MissedFireError(
+        missed = MissedFireError(
             f"{dag_model.dag_id}: the start of {info.run_after.isoformat()} was missed and is not made up for",
             hint=f"the next one is at {following.run_after.isoformat()}" if following else None,
         )
+        log.info("%s", missed)
+        raise missed
 
     def is_missed(self, fire: datetime) -> bool:
         """Whether a fire is too long ago to be made."""
