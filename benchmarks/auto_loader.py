@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from measure import PROJECT, home, keep, median
+from measure import PROJECT, cpu_seconds, home, keep, median
 
 from medallion.compute.driver import DriverSpec
 from medallion.compute.pool import DriverPool
@@ -81,22 +81,26 @@ def ingest(spark: Any, kind: str, number: int, orders: int) -> float:
 
 
 def measure(settings: Settings, given: argparse.Namespace) -> dict[str, list[float]]:
-    """Seconds of each round, by kind."""
+    """Seconds and CPU seconds of the driver of each round, by kind."""
     size = write_orders(settings.volumes / "bench/orders/landing", given.orders, given.files)
     print(f"{size / 1e6:.0f} MB of JSON", flush=True)
     pool = DriverPool(settings)
     try:
-        spark = attach(pool.acquire(DriverSpec(master="local[2]", memory="2g"), "benchmark"), tag="benchmark")
+        driver = pool.acquire(DriverSpec(master="local[2]", memory="2g"), "benchmark")
+        spark = attach(driver, tag="benchmark")
         install(spark)
         spark.sql("CREATE CATALOG IF NOT EXISTS bench")
         spark.sql("CREATE SCHEMA IF NOT EXISTS bench.orders")
-        found: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        found: dict[str, list[float]] = {name: [] for kind in KINDS for name in (kind, f"{kind}_cpu")}
         for number in range(given.rounds + 1):  # the first warms the driver and does not count
-            for kind, seconds in found.items():
+            for kind in KINDS:
+                used = cpu_seconds(driver)
                 took = ingest(spark, kind, number, given.orders)
-                print(f"round {number}: {kind} {took:.1f} s", flush=True)
+                used = cpu_seconds(driver) - used
+                print(f"round {number}: {kind} {took:.1f} s, {used:.1f} CPU s", flush=True)
                 if number:
-                    seconds.append(took)
+                    found[kind].append(took)
+                    found[f"{kind}_cpu"].append(used)
     finally:
         pool.stop()
     return found
@@ -113,6 +117,7 @@ def main() -> None:
         found = measure(Settings.load(PROJECT, environ=environment), given)
     figures: dict[str, Any] = {kind: round(median(seconds), 2) for kind, seconds in found.items()}
     figures["ratio"] = round(figures["auto_loader"] / figures["plain"], 3)
+    figures["ratio_cpu"] = round(figures["auto_loader_cpu"] / figures["plain_cpu"], 3)
     every = {"orders": given.orders, "files": given.files, "rounds": given.rounds}
     keep(f"auto_loader_{given.orders}", {**every, **figures})
 

@@ -72,6 +72,14 @@ def keep(name: str, figures: Mapping[str, Any]) -> None:
     print(text)
 
 
+def cpu_seconds(connection_file: Path) -> float:
+    """CPU seconds that a driver's JVM has used: a figure that other work on the machine does not change much."""
+    import psutil
+
+    used = psutil.Process(json.loads(connection_file.read_text())["pid"]).cpu_times()
+    return float(used.user + used.system)
+
+
 def median(values: Sequence[float]) -> float:
     """The middle value."""
     ordered = sorted(values)

@@ -9,6 +9,7 @@ import pytest
 from medallion.errors import MedallionError
 from medallion.runtime.pipelines.changes import ALL, ChangeFlow, Columns, agree, change_flow
 from medallion.runtime.pipelines.statements import statements
+from medallion.runtime.pipelines.update import VIOLATED
 
 FULL = """
 -- the flow
@@ -158,3 +159,28 @@ def test_flows_into_one_table_must_fit_together() -> None:
         agree("t", [one, other_keys])
     with pytest.raises(MedallionError, match="give each flow a name"):
         agree("t", [one, one])
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        pytest.param(
+            '[USER_RAISED] AUTO_CDC_VIOLATION: a change of a.b.c has no id: {"n":1}\nmore',
+            'AUTO_CDC_VIOLATION: a change of a.b.c has no id: {"n":1}',
+            id="row",
+        ),
+        pytest.param(
+            'x: EXPECTATION_VIOLATION: a row of a.b.c breaks the expectation one, two: {"n":1}',
+            'EXPECTATION_VIOLATION: a row of a.b.c breaks the expectation one, two: {"n":1}',
+            id="expectation",
+        ),
+        pytest.param(
+            "concat(AUTO_CDC_VIOLATION: a change of a.b.c has no id: , to_json(struct(n#1)))) AS n, map: {x}",
+            None,
+            id="plan",
+        ),
+    ],
+)
+def test_a_violation_is_told_from_a_plan_that_has_its_words(told: str, found: str | None) -> None:
+    match = VIOLATED.search(told)
+    assert (match and match[0]) == found

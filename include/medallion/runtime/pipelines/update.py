@@ -39,7 +39,8 @@ QUIET_STATES = frozenset({"QUEUED", "PLANNING", "STARTING", "IDLE"})
 CAUSES = "spark.sql.connect.serverStacktrace.enabled"
 """Brings the causes of an error, among them the row that broke an expectation; they are not shown."""
 KINDS = {VIOLATION: "ExpectationViolation", change_tables.VIOLATION: "AutoCdcViolation"}
-VIOLATED = re.compile(rf"({'|'.join(KINDS)}): [^\n]*")
+VIOLATED = re.compile(rf"({'|'.join(KINDS)}): (?:(?!, to_json\()[^\n])*?: \{{[^\n]*")
+"""With the row as JSON: an error of another kind may show the query's plan, which has the words alone."""
 BROKEN = re.compile(rf"(?:{'|'.join(KINDS)}): a (?:row|change) of (\S+) ")
 MOST_RUNS = 10
 """Runs of the graph in one update; each but the first had new columns."""
