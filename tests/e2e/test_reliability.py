@@ -253,7 +253,7 @@ def check_rows(site: Site, runs: list[Run]) -> None:
     """The system tables have each run once, with its success."""
     wanted = {str(run.run_id) for run in runs}
     wait_until(
-        lambda: wanted <= {row["run_id"] for row in rows(site) if row["result_state"] == "SUCCESS"}, BACK_SECONDS
+        lambda: wanted <= {row["run_id"] for row in rows(site) if row["result_state"] == "SUCCEEDED"}, BACK_SECONDS
     )
     keys = Counter(tuple(row[column] for column in SYSTEM_TABLES["job_run_timeline"].key) for row in rows(site))
     assert [key for key, count in keys.items() if count > 1] == []

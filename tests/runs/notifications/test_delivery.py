@@ -16,7 +16,7 @@ from medallion.errors import MedallionError
 from medallion.runs.notifications.destinations import Connection
 from medallion.runs.notifications.events import Event, Recipient
 from medallion.runs.notifications.message import Message
-from medallion.runs.notifications.outbox import FIRST_DELAY, LONGEST_DELAY, Outbox, Stage
+from medallion.runs.notifications.outbox import FIRST_DELAY, LONGEST_DELAY, Letter, Outbox, Stage
 from medallion.runs.notifications.sender import own_mail_connection, send_due
 from medallion.runs.notifications.transports import Mailer, Transports
 from medallion.settings import Settings
@@ -118,7 +118,7 @@ def test_a_server_that_hangs_holds_up_nobody_else_and_is_tried_again(
     hanging.start()
     settings = settings_with(tmp_path, destinations={"h": {"url": hanging.url}, "good": {"url": posts.url}})
     put(outbox, "destination:h", "destination:good")
-    worker = threading.Thread(target=send, args=(outbox, settings), kwargs={"limit": 4.0}, daemon=True)
+    worker = threading.Thread(target=send, args=(outbox, settings), kwargs={"limit": 1.0}, daemon=True)
     try:
         begun = time.monotonic()
         worker.start()
@@ -127,6 +127,19 @@ def test_a_server_that_hangs_holds_up_nobody_else_and_is_tried_again(
     finally:
         hanging.stop()
     assert states(outbox) == [("pending", 1, "no end after 4 s"), ("sent", 1, "")]
+
+
+def test_an_attempt_that_is_late_is_not_made_twice(outbox: Outbox) -> None:
+    sent: list[int] = []
+
+    def slowly(letter: Letter) -> None:
+        time.sleep(0.6)
+        sent.append(letter.id)
+
+    put(outbox, "destination:h")
+    assert send_due(outbox, slowly, print, limit=0.3) == 1
+    assert states(outbox) == [("sent", 1, "")]
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,10 @@ AT_ONCE = 8
 LIMIT_SECONDS = 40.0
 """Longest delivery: a connection, a login and an answer, each within its own time-out."""
 
+LATE = 4
+"""An attempt that has not come back is waited for, this many times as long: on a machine at its limit it is late, not lost,
+and a second one would send the message twice."""
+
 LINGER_SECONDS = 6.0
 """The process stays for a message that is due within this time, which is one more attempt. Later ones get a new process,
 from `medallion up` or the next `medallion run`: after a run nothing stays behind for a dead server."""
@@ -38,7 +42,7 @@ Say = Callable[[str], None]
 def send_due(outbox: Outbox, deliver: Deliver, say: Say, *, limit: float = LIMIT_SECONDS) -> int:
     """Try every message that is due, several at once; gives how many were tried.
 
-    :param limit: seconds after which an attempt counts as failed though it has not come back.
+    :param limit: seconds that an attempt may take; one that has not come back after some times that counts as failed.
     """
     letters = outbox.due(time.time())
     if not letters:
@@ -50,9 +54,12 @@ def send_due(outbox: Outbox, deliver: Deliver, say: Say, *, limit: float = LIMIT
     done, late = wait(tries, timeout=limit * rounds)
     for attempt in done:
         settle(outbox, tries[attempt], attempt, say)
+    # One that has not begun stays due.
+    done, late = wait({attempt for attempt in late if not attempt.cancel()}, timeout=limit * (LATE - 1))
+    for attempt in done:
+        settle(outbox, tries[attempt], attempt, say)
     for attempt in late:
-        attempt.cancel()
-        keep_failure(outbox, tries[attempt], DeliveryError(f"no end after {limit:.0f} s"), say)
+        keep_failure(outbox, tries[attempt], DeliveryError(f"no end after {limit * LATE:.0f} s"), say)
     pool.shutdown(wait=False, cancel_futures=True)
     return len(letters)
 
