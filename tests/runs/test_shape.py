@@ -37,6 +37,7 @@ JOB = {
             "each",
             *("join", "yes"),
             run_if="AT_LEAST_ONE_SUCCESS",
+            timeout_seconds=70,
             for_each_task={"inputs": "[1]", "task": {"task_key": "one", **NOTEBOOK, "timeout_seconds": 7}},
         ),
         task("end", "each", "blocked", run_if="ALL_DONE"),
@@ -57,6 +58,7 @@ def test_airflow_s_dag_tells_what_the_definition_does(tmp_path: Path) -> None:
     assert {key: set(above) for key, above in of_dag.parents.items()} == {
         key: set(above) for key, above in of_job.parents.items()
     }
+    assert of_dag.loop_limits == of_job.loop_limits == {"each": 70}
     assert of_dag.disabled == of_job.disabled == {"off", "blocked"}
     assert set(of_dag.loops) == set(of_job.loops) == {"each"}
     assert of_job.loops["each"] == "one"

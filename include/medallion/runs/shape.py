@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from medallion.factory import naming
@@ -65,16 +66,22 @@ def shape_of_dag(dag: Any) -> Shape:
     loops = {key: "" for key in keys if naming.for_each_iterations(key) in dag.task_dict}
     limits = {}
     for key in keys:
-        limit = dag.task_dict[naming.for_each_iterations(key) if key in loops else key].execution_timeout
-        limits[key] = limit.total_seconds() if limit else 0.0
+        limited = dag.task_dict[naming.for_each_iterations(key) if key in loops else key]
+        limits[key] = seconds_of(limited.execution_timeout)
     return Shape(
         name=dag.dag_display_name,
         parents={key: parents_in(dag, key) for key in keys},
         disabled=frozenset(key for key in keys if dag.task_dict[key].task_type == DISABLED_OPERATOR),
         loops=loops,
         limits=limits,
+        loop_limits={key: seconds_of(dag.task_dict[key].execution_timeout) for key in loops},
         limit=dag.dagrun_timeout.total_seconds() if dag.dagrun_timeout else 0.0,
     )
+
+
+def seconds_of(limit: timedelta | None) -> float:
+    """A time-out of Airflow in seconds; 0 for none."""
+    return limit.total_seconds() if limit else 0.0
 
 
 def parents_in(dag: Any, key: str) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
 POLL_SECONDS = 1.0
 ENDED = frozenset({"success", "failed"})
@@ -37,7 +38,8 @@ class ChildRunTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the child's state until it has ended or the time is over."""
-        while (state := await asyncio.to_thread(child_state, self.dag_id, self.run_id)) not in ENDED:
+        # asgiref's way, not asyncio's: Airflow's answer comes by the loop of the triggerer, to which asgiref leads back.
+        while (state := await sync_to_async(child_state)(self.dag_id, self.run_id)) not in ENDED:
             left = POLL_SECONDS if self.until is None else self.until - time.time()
             if left <= 0:
                 state = TIMED_OUT
