@@ -486,6 +486,13 @@ def test_all_faults_come_at_once_in_the_order_of_the_text_with_line_and_column()
     assert all(problem.file == Path("job.json") for problem in found)
 
 
+def test_a_list_where_one_of_two_types_is_wanted_is_refused_with_its_place() -> None:
+    raw = {"name": "j", "tasks": [{"task_key": "a", "run_job_task": {"job_id": []}}]}
+    read, found = read_job(raw)
+    assert read is None
+    assert [problem.path for problem in found] == ["$.tasks[0].run_job_task.job_id"]
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(ANY_JSON, st.fixed_dictionaries({"tasks": ANY_JSON | st.lists(ANY_JSON)})), st.booleans())
 def test_no_json_breaks_the_checks(raw: Any, lenient: bool) -> None:

@@ -83,7 +83,7 @@ def place_in(data: Any, loc: Sequence[Any]) -> JsonPath:
     for depth, step in enumerate(loc):
         if isinstance(data, dict) and step not in data:
             return tuple(loc[: depth + 1])
-        if not isinstance(data, (dict, list, tuple)):
+        if not isinstance(data, (dict, list, tuple)) or (not isinstance(data, dict) and not isinstance(step, int)):
             return tuple(loc[:depth])
         data = data[step]
     return tuple(loc)

@@ -44,7 +44,8 @@ def read_files(
     schema = as_schema(spark, options.pop("schema", None))
     if "filenamepattern" in options:
         options["pathglobfilter"] = options.pop("filenamepattern")
-    options.setdefault("format", format_by_name(spark, path, options.get("pathglobfilter", "")))
+    if "format" not in options:
+        options["format"] = format_by_name(spark, path, options.get("pathglobfilter", ""))
     options.setdefault("infercolumntypes", "true")
     if options["format"].lower() == "csv" and schema is None:
         options.setdefault("header", "true")
