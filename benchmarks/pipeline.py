@@ -1,6 +1,6 @@
 """RetailHub: Medallion warm and cold, the same notebooks in one plain PySpark process, and a spark-submit per task.
 
-    python benchmarks/pipeline.py [--orders 10000] [--rounds 2] [--without-submit]
+    python benchmarks/pipeline.py [--orders 10000] [--rounds 2] [--ways a_warm,c_plain]
 
 (a) warm: the whole `medallion run` against a running scheduler and driver; (b) cold: nothing runs; (c) one plain PySpark
 process as Delta's quick start sets it up; (c') the same with Medallion's Spark settings; (d) Airflow with a spark-submit
@@ -13,6 +13,7 @@ import argparse
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -95,36 +96,41 @@ def seconds_between(start: str, end: str) -> float:
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
 
 
+WAYS: dict[str, Callable[[Path, int], list[float]]] = {
+    "c_plain": lambda data, rounds: [plain(data) for _ in range(rounds)],
+    "c_plain_tuned": lambda data, rounds: [plain(data, "--tuned") for _ in range(rounds)],
+    "b_cold": lambda data, rounds: [cold(data) for _ in range(rounds)],
+    "a_warm": warm,
+    "d_spark_submit": lambda data, _: [submit(data)],
+}
+
+
 def main() -> None:
     """Measure in one go and keep the ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--orders", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--without-submit", action="store_true")
+    parser.add_argument("--ways", default=",".join(WAYS), help="which to measure")
     arguments = parser.parse_args()
+    ways = arguments.ways.split(",")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "volumes" / "retailhub" / "default" / "datasets"
         small = Path(folder) / "small" / "retailhub" / "default" / "datasets"
         generate(data, arguments.orders)
         generate(small, 1000)
-        rounds = range(arguments.rounds)
         plain(small)  # fills Ivy's cache; not counted
-        seconds = {
-            "c_plain": [plain(data) for _ in rounds],
-            "c_plain_tuned": [plain(data, "--tuned") for _ in rounds],
-            "b_cold": [cold(data) for _ in rounds],
-            "a_warm": warm(data, arguments.rounds),
-        }
-        if not arguments.without_submit:
-            seconds["d_spark_submit"] = [submit(data)]
-    medians = {name: round(median(values), 1) for name, values in seconds.items()}
+        seconds = {name: [round(value, 1) for value in WAYS[name](data, arguments.rounds)] for name in ways}
+    medians = {name: median(values) for name, values in seconds.items()}
     ratios = {
-        "a / c": round(medians["a_warm"] / medians["c_plain"], 2),
-        "b / c": round(medians["b_cold"] / medians["c_plain"], 2),
-        "a / c'": round(medians["a_warm"] / medians["c_plain_tuned"], 2),
+        f"{one[0]} / {other[0]}{tick}": round(medians[one] / medians[other], 2)
+        for one, other, tick in (
+            ("a_warm", "c_plain", ""),
+            ("b_cold", "c_plain", ""),
+            ("a_warm", "c_plain_tuned", "'"),
+            ("d_spark_submit", "a_warm", ""),
+        )
+        if one in medians and other in medians
     }
-    if "d_spark_submit" in medians:
-        ratios["d / a"] = round(medians["d_spark_submit"] / medians["a_warm"], 1)
     keep(f"pipeline_{arguments.orders}", {"orders": arguments.orders, "seconds": seconds, "ratios": ratios})
 
 
