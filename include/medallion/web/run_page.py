@@ -44,10 +44,7 @@ FormDep = Annotated[Form, Depends(form_of)]
 @router.get("/runs/{dag_id}/{run}", dependencies=[MayRead], response_class=HTMLResponse)
 def page(dag_id: str, run: str, session: SessionDep) -> HTMLResponse:
     """The page."""
-    try:
-        return answer(session, dag_id, run)
-    except MedallionError as error:
-        raise HTTPException(404, str(error)) from None
+    return answer(session, run_of(session, dag_id, run))
 
 
 @router.post("/runs/{dag_id}/{run}/repair", dependencies=[MayChange], response_model=None)
@@ -55,12 +52,12 @@ def repair(
     dag_id: str, run: str, form: FormDep, user: GetUserDep, session: SessionDep
 ) -> RedirectResponse | HTMLResponse:
     """Repair the run as the form says, then show it."""
-    from medallion.runs.lookup import find_run
     from medallion.runs.repair import Wanted
     from medallion.runs.repair import repair as start
 
     given = {name.removeprefix(PARAMETER): values[-1] for name, values in form.items() if name.startswith(PARAMETER)}
-    before = dict(parameters_of(session, dag_id, run))
+    found = run_of(session, dag_id, run)
+    before = dict(parameters_of(found))
     wanted = Wanted(
         tasks=tuple(form.get("task", ())),
         dependents="dependents" in form,
@@ -68,9 +65,9 @@ def repair(
         who=user.get_name(),
     )
     try:
-        start(session, find_run(session, run, dag_id), wanted, settings_home())
+        start(session, found, wanted, settings_home())
     except MedallionError as error:
-        return answer(session, dag_id, run, problem=str(error))
+        return answer(session, found, problem=str(error))
     return back(dag_id, run)
 
 
@@ -80,12 +77,12 @@ def cancel(
 ) -> RedirectResponse | HTMLResponse:
     """Cancel the run, then show it."""
     from medallion.runs.cancel import Canceller
-    from medallion.runs.lookup import find_run
 
+    found = run_of(session, dag_id, run)
     try:
-        Canceller(session, settings_home(), user.get_name()).run(find_run(session, run, dag_id))
+        Canceller(session, settings_home(), user.get_name()).run(found)
     except MedallionError as error:
-        return answer(session, dag_id, run, problem=str(error))
+        return answer(session, found, problem=str(error))
     return back(dag_id, run)
 
 
@@ -99,32 +96,40 @@ def place(dag_id: str, run: str) -> str:
     return f"/lakeflow/runs/{quote(dag_id, safe='')}/{quote(run, safe='')}"
 
 
-def answer(session: Any, dag_id: str, run: str, *, problem: str = "") -> HTMLResponse:
-    """The page as it stands now; 409 with what was refused."""
-    from medallion.runs.history import run_shown
+def run_of(session: Any, dag_id: str, run: str) -> Any:
+    """The run that the address names, as Airflow keeps it; 404 when there is none."""
     from medallion.runs.lookup import find_run
 
-    told = run_shown(session, find_run(session, run, dag_id), settings_home())
-    parameters = parameters_of(session, dag_id, run)
+    try:
+        return find_run(session, run, dag_id)
+    except MedallionError as error:
+        raise HTTPException(404, str(error)) from None
+
+
+def answer(session: Any, run: Any, *, problem: str = "") -> HTMLResponse:
+    """The page as it stands now; 409 with what was refused."""
+    from medallion.runs.history import run_shown
+
+    told = run_shown(session, run, settings_home())
+    parameters = parameters_of(run)
     goes_on = told["result_state"] is None
     html = frame(
         f"Run {told['run_id']} of {told['job']}",
-        page_body(told, parameters, place(dag_id, run), problem),
+        page_body(told, parameters, place(run.dag_id, run.run_id), problem),
         refresh=REFRESH if goes_on and not problem else 0,
     )
     return HTMLResponse(html, status_code=409 if problem else 200, headers=POLICY)
 
 
-def parameters_of(session: Any, dag_id: str, run: str) -> list[tuple[str, str]]:
+def parameters_of(run: Any) -> list[tuple[str, str]]:
     """The job's parameters with the values that the run was given, in the job's order."""
     from medallion.runs.definitions import Definitions
-    from medallion.runs.lookup import find_run
     from medallion.settings import Settings
 
-    found = Definitions(Settings.load()).of(dag_id)
+    found = Definitions(Settings.load()).of(run.dag_id)
     if found is None:
         return []
-    conf = find_run(session, run, dag_id).conf or {}
+    conf = run.conf or {}
     given = {**conf, **(conf.get("job_parameters") or {})}
     return [(item.name, str(given.get(item.name, item.default))) for item in found.job.parameters or ()]
 
