@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,17 @@ class Desk:
             model = session.get(DagModel, dag_id)
             if model is not None and not model.is_paused and not model.exceeds_max_non_backfill:
                 self.scheduler()._create_dag_runs([model], session)
+
+    def plan(self, dag_id: str, moment: datetime) -> None:
+        """Have the job's next run due at a moment, as the scheduler writes it."""
+        from airflow.models.dag import DagModel
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            model = session.get(DagModel, dag_id)
+            assert model is not None
+            model.next_dagrun = model.next_dagrun_create_after = moment
+            model.next_dagrun_data_interval = (moment, moment)
 
     def end(self, dag_id: str, run_id: str, state: str = "success") -> None:
         """A run ends, as the scheduler ends it: its listeners are told within the transaction."""

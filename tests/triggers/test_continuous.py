@@ -112,6 +112,28 @@ def test_a_paused_job_starts_nothing_and_a_resumed_one_at_once(desk: Desk) -> No
     assert desk.model(dag_id).next_dagrun_create_after is None
 
 
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        pytest.param({"continuous": {}}, id="continuous"),
+        pytest.param({"schedule": {"quartz_cron_expression": "* * * * * ?", "timezone_id": "UTC"}}, id="schedule"),
+    ],
+)
+def test_a_run_that_was_planned_before_the_pause_does_not_start(desk: Desk, trigger: dict[str, Any]) -> None:
+    ((kind, block),) = trigger.items()
+    dag_id = desk.put(f"late_pause_{kind}", **trigger)
+    desk.plan(dag_id, datetime.now(UTC))
+    desk.end(dag_id, next_run(desk, dag_id).run_id)
+    planned = datetime.now(UTC)
+    desk.put(dag_id, **{kind: {**block, "pause_status": "PAUSED"}})
+    assert desk.model(dag_id).next_dagrun_create_after is None
+    # The scheduler writes what it planned with the definition from before.
+    desk.plan(dag_id, planned)
+    desk.create_due(dag_id)
+    assert desk.states(dag_id) == ["success"]
+    assert desk.model(dag_id).next_dagrun_create_after is None
+
+
 def test_trap_19_run_now_takes_the_place_of_the_active_run(desk: Desk) -> None:
     from medallion.runs.start import StartRequest, start
 

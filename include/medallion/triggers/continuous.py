@@ -63,8 +63,12 @@ class ContinuousTimetable(LakeflowTimetable):
         return None if self.paused else run_info(timetables.now())
 
     def next_run_info_from_dag_model(self, *, dag_model: DagModel) -> DagRunInfo | None:
-        """The run that is created now: its logical date is this moment, not the one when it was planned."""
-        return run_info(timetables.now())
+        """The run that is created now: its logical date is this moment, not the one when it was planned.
+
+        :raises PausedTriggerError: the job is paused by now.
+        """
+        self.refuse_when_paused(dag_model)
+        return None if self.paused else run_info(timetables.now())
 
     def generate_run_id(
         self, *, run_type: DagRunType, run_after: DateTime, data_interval: DataInterval | None, **extra: Any

@@ -1,7 +1,7 @@
-"""A missed fire is one line of the scheduler's log, not a traceback. A listener; runs in the scheduler.
+"""A run that does not start is one line of the scheduler's log, not a traceback. A listener; runs in the scheduler.
 
 Airflow logs every exception of a timetable as "Failed creating DagRun" with its traceback. `LakeflowTimetable` says itself
-what was missed and when the next one is; Airflow's record of it is dropped.
+what was missed, or that the trigger is paused; Airflow's record of it is dropped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-from medallion.triggers.timetables import MissedFireError
+from medallion.triggers.timetables import NoStartError
 
 
 @hookimpl
@@ -23,7 +23,7 @@ def on_starting(component: object) -> None:
 
 
 def keep_out() -> None:
-    """Drop Airflow's records of missed fires from now on, of loggers that are made already too."""
+    """Drop Airflow's records of runs that do not start from now on, of loggers that are made already too."""
     import structlog
 
     processors = structlog.get_config()["processors"]
@@ -35,9 +35,9 @@ def keep_out() -> None:
 def drop_missed(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A step of structlog's chain.
 
-    :raises structlog.DropEvent: the record is that of a missed fire.
+    :raises structlog.DropEvent: the record is that of a run that does not start.
     """
-    if event.get("exc_info") and isinstance(sys.exc_info()[1], MissedFireError):
+    if event.get("exc_info") and isinstance(sys.exc_info()[1], NoStartError):
         import structlog
 
         raise structlog.DropEvent

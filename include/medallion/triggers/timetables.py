@@ -35,8 +35,16 @@ MISSED = timedelta(minutes=1)
 """A fire that is this much in the past is missed; above `LATE` it is when the following one is due as well."""
 
 
-class MissedFireError(MedallionError):
-    """A fire was missed and is not made up for; the next one is planned. Airflow's scheduler goes on with other DAGs."""
+class NoStartError(MedallionError):
+    """A run that Airflow planned does not start. Its scheduler goes on with other DAGs."""
+
+
+class MissedFireError(NoStartError):
+    """A fire was missed and is not made up for; the next one is planned."""
+
+
+class PausedTriggerError(NoStartError):
+    """The trigger was paused after the run had been planned."""
 
 
 def now() -> datetime:
@@ -89,22 +97,36 @@ class LakeflowTimetable(Timetable):
         Airflow plans a fire when it creates the one before. After a pause or a restart that fire can be hours ago.
 
         :raises MissedFireError: it was missed; the next one is planned instead.
+        :raises PausedTriggerError: the trigger is paused by now.
         """
+        self.refuse_when_paused(dag_model)
         info = super().next_run_info_from_dag_model(dag_model=dag_model)
         if info is None or not self.is_missed(info.run_after):
             return info
         following = self.next_dagrun_info(
             last_automated_data_interval=None, restriction=TimeRestriction(None, None, catchup=False)
         )
-        dag_model.next_dagrun = following and following.logical_date
-        dag_model.next_dagrun_data_interval = following and following.data_interval
-        dag_model.next_dagrun_create_after = following and following.run_after
+        plan(dag_model, following)
         missed = MissedFireError(
             f"{dag_model.dag_id}: the start of {info.run_after.isoformat()} was missed and is not made up for",
             hint=f"the next one is at {following.run_after.isoformat()}" if following else None,
         )
         log.info("%s", missed)
         raise missed
+
+    def refuse_when_paused(self, dag_model: DagModel) -> None:
+        """Start nothing that was planned before a pause.
+
+        The scheduler plans a run with the definition that it has in hand, and can write that plan just after the dag
+        processor has written the pause.
+
+        :raises PausedTriggerError: a run is planned and the trigger is paused; nothing is planned any more.
+        """
+        if self.paused and dag_model.next_dagrun_create_after is not None:
+            plan(dag_model, None)
+            paused = PausedTriggerError(f"{dag_model.dag_id}: the trigger is paused, the planned run does not start")
+            log.info("%s", paused)
+            raise paused
 
     def is_missed(self, fire: datetime) -> bool:
         """Whether a fire is too long ago to be made."""
@@ -136,6 +158,13 @@ class LakeflowTimetable(Timetable):
     @description.setter
     def description(self, value: str) -> None:
         """Airflow's base class sets it; the words are derived."""
+
+
+def plan(dag_model: DagModel, info: DagRunInfo | None) -> None:
+    """Write when the next run of a job is due; None: never."""
+    dag_model.next_dagrun = info and info.logical_date
+    dag_model.next_dagrun_data_interval = info and info.data_interval
+    dag_model.next_dagrun_create_after = info and info.run_after
 
 
 class QuartzTimetable(LakeflowTimetable):
