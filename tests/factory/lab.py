@@ -17,7 +17,8 @@ from medallion.components.run_process import BUNDLE
 from medallion.errors import RunError
 from medallion.factory import naming
 from medallion.runs.records import run_folder, safe
-from medallion.runs.report import RunReport, Snapshot, report
+from medallion.runs.report import RunReport, report
+from medallion.runs.snapshot import Snapshot
 from medallion.runs.stored import snapshot_of
 from medallion.settings import Settings
 from medallion.spec.loading import load

@@ -13,8 +13,9 @@ from medallion.runs.changes import Kind, RunChange
 from medallion.runs.definitions import Definitions
 from medallion.runs.delivery import Delivery
 from medallion.runs.progress import Progress, Seen, run_name
-from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.report import report
 from medallion.runs.shape import Shape
+from medallion.runs.snapshot import Instance, Snapshot
 from medallion.runs.stored import to_look
 from medallion.runs.transitions import Told
 from medallion.settings import Settings

@@ -10,8 +10,9 @@ import pytest
 
 from medallion.errors import RunError
 from medallion.runs.output import attempt_of, output_of
-from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.report import report
 from medallion.runs.shape import Shape
+from medallion.runs.snapshot import Instance, Snapshot
 
 SHAPE = Shape("j", {"a": (), "each": ("a",), "b": ("a",)}, loops={"each": "one"})
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from medallion.runs.records import Records, attempt_folder, run_folder
-from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.report import report
+from medallion.runs.snapshot import Instance, Snapshot
 from medallion.spec.job import Job
 
 

@@ -11,8 +11,9 @@ from medallion.errors import RunError
 from medallion.runs import repairs
 from medallion.runs.notes import note, read_notes
 from medallion.runs.repair import Plan, Wanted, plan
-from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.report import report
 from medallion.runs.shape import Shape
+from medallion.runs.snapshot import Instance, Snapshot
 
 RUN = ("j", "manual__1")
 # a ─┬─ b ── d

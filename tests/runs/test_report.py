@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from medallion.runs.notes import change_notes
-from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.report import report
+from medallion.runs.snapshot import Instance, Snapshot
 from medallion.spec.job import Job
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from medallion.runs.report import Instance
 from medallion.runs.shape import owner, shape_of_dag, shape_of_instances, shape_of_job
+from medallion.runs.snapshot import Instance
 from medallion.spec.loading import load
 
 CONDITION = {"op": "EQUAL_TO", "left": "1", "right": "1"}

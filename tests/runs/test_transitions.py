@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from medallion.runs.changes import Kind, RunChange
-from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.report import report
 from medallion.runs.shape import Shape
+from medallion.runs.snapshot import Instance, Snapshot
 from medallion.runs.transitions import Told, changes_of
 
 SHAPE = Shape("job", {"a": (), "b": ("a",)})

@@ -441,7 +441,7 @@ def test_job_completion(
     fires: bool,
 ) -> None:
     finder: Callable[..., Callable[[str], str | None]] = lambda *_: {"1": "one", "2": "two"}.get  # noqa: E731
-    monkeypatch.setattr("medallion.triggers.sources.job_finder", finder)
+    monkeypatch.setattr("medallion.triggers.sources.completions.job_finder", finder)
     note_end(desk.settings.home, "one", "earlier", "success")
     desk.open(completion(status))
     for dag_id, state in zip(("one", "two"), states, strict=True):

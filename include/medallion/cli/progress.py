@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.cli.output import console
-from medallion.runs.report import RunReport, Snapshot, TaskReport, report
+from medallion.runs.report import RunReport, report
+from medallion.runs.snapshot import Snapshot
+from medallion.runs.task_report import TaskReport
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -19,7 +19,7 @@ from medallion.cli.output import (
 
 if TYPE_CHECKING:
     from medallion.components.jobs import Chosen
-    from medallion.runs.report import Snapshot
+    from medallion.runs.snapshot import Snapshot
     from medallion.settings import Settings
 
 

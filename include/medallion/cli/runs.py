@@ -138,7 +138,7 @@ def log_of(
     from medallion.components.places import places_of
     from medallion.factory import naming
     from medallion.runs.output import index_of
-    from medallion.runs.report import Snapshot
+    from medallion.runs.snapshot import Snapshot
 
     index = index_of(told["task_key"])
     task_id = naming.for_each_iterations(task) if index >= 0 else task

@@ -15,7 +15,7 @@ from medallion.errors import RunError, TargetError
 from medallion.runs.stored import snapshot_of
 
 if TYPE_CHECKING:
-    from medallion.runs.report import Snapshot
+    from medallion.runs.snapshot import Snapshot
     from medallion.settings import Settings
 
 TIMEOUT = 30.0

@@ -22,7 +22,7 @@ from medallion.components.places import places_of
 from medallion.components.record import OWNER
 from medallion.components.run_process import BUNDLE, Request
 from medallion.errors import MedallionError, RunError, TargetError
-from medallion.runs.report import Snapshot
+from medallion.runs.snapshot import Snapshot
 from medallion.runs.stored import snapshot_of
 from medallion.runs.system_tables.store import make_system_tables
 

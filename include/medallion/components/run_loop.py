@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
     from sqlalchemy.orm import Session
 
-    from medallion.runs.report import Snapshot
+    from medallion.runs.snapshot import Snapshot
 
 TICK = 0.25
 """Seconds between looks when no task ends: retries, deferred tasks, the run's time-out."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.serialization.definitions.dag import SerializedDAG
     from sqlalchemy.orm import Session
 
-    from medallion.runs.report import Snapshot
+    from medallion.runs.snapshot import Snapshot
 
 BUNDLE = "run"
 

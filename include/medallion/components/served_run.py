@@ -11,7 +11,7 @@ from medallion.components.places import places_of
 from medallion.components.record import Record
 from medallion.errors import RunError, TargetError
 from medallion.runs import ids
-from medallion.runs.report import Snapshot
+from medallion.runs.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from medallion.settings import Settings

@@ -15,8 +15,9 @@ from medallion.runs.cancel import Canceller, mark_of, note_canceled, parent_was_
 from medallion.runs.lookup import report_of, shape_of_run
 from medallion.runs.metadata import settings_home, snapshot_of_run
 from medallion.runs.notes import note
-from medallion.runs.report import Snapshot, report
+from medallion.runs.report import report
 from medallion.runs.shape import owner
+from medallion.runs.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

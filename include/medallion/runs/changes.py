@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medallion.runs.report import RunReport, Snapshot, TaskReport
+    from medallion.runs.report import RunReport
+    from medallion.runs.snapshot import Snapshot
+    from medallion.runs.task_report import TaskReport
     from medallion.spec.definition import JobDefinition
 
 

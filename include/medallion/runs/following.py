@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from medallion.runs.definitions import Definitions
-    from medallion.runs.report import RunReport, Snapshot
+    from medallion.runs.report import RunReport
+    from medallion.runs.snapshot import Snapshot
     from medallion.spec.definition import JobDefinition
 
 log = logging.getLogger(__name__)

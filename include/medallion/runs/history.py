@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from medallion.runs import ids
 from medallion.runs.lookup import find_run, report_of, shape_of_run
 from medallion.runs.metadata import runs_of, settings_home, snapshot_of_run
-from medallion.runs.report import millis, report
+from medallion.runs.report import report
+from medallion.runs.snapshot import millis
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from medallion.errors import RunError
 from medallion.runs import ids
 from medallion.runs.metadata import runs_of, snapshot_of_run
-from medallion.runs.report import RunReport, Snapshot, report
+from medallion.runs.report import RunReport, report
 from medallion.runs.shape import Shape, shape_of_dag, shape_of_instances, shape_of_job
+from medallion.runs.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.runs.notes import Notes, read_notes
-from medallion.runs.report import Instance, Snapshot
+from medallion.runs.snapshot import Instance, Snapshot
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun

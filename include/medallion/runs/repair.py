@@ -22,9 +22,10 @@ from medallion.factory import naming
 from medallion.runs import repairs
 from medallion.runs.lookup import dag_of, shape_of_run
 from medallion.runs.metadata import snapshot_of_run
-from medallion.runs.report import RunReport, Snapshot, report
+from medallion.runs.report import RunReport, report
 from medallion.runs.requests import forget_requests
 from medallion.runs.shape import Shape, owner, shape_of_dag
+from medallion.runs.snapshot import Snapshot
 from medallion.runs.states import Result
 from medallion.spec.disabled import FORCED
 from medallion.spec.only import reach, selected

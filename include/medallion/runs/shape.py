@@ -17,7 +17,7 @@ from medallion.spec.iterations import iteration_keys
 from medallion.spec.only import parents_of
 
 if TYPE_CHECKING:
-    from medallion.runs.report import Instance
+    from medallion.runs.snapshot import Instance
     from medallion.spec.job import Job
 
 DISABLED_OPERATOR = "DisabledOperator"

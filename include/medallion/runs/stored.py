@@ -7,8 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from medallion.runs.changes import Kind, RunChange
-from medallion.runs.report import Instance, RunReport, Snapshot, TaskReport
+from medallion.runs.report import RunReport
+from medallion.runs.snapshot import Instance, Snapshot
 from medallion.runs.states import LifeCycle, Result, State
+from medallion.runs.task_report import TaskReport
 from medallion.runs.termination import Details
 
 if TYPE_CHECKING:

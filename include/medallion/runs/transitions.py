@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from medallion.runs.changes import Kind, RunChange
-from medallion.runs.report import millis
+from medallion.runs.snapshot import millis
 from medallion.runs.states import LifeCycle
 
 if TYPE_CHECKING:
-    from medallion.runs.report import RunReport, Snapshot, TaskReport
+    from medallion.runs.report import RunReport
+    from medallion.runs.snapshot import Snapshot
+    from medallion.runs.task_report import TaskReport
     from medallion.spec.definition import JobDefinition
 
 ENDED = frozenset({"success", "failed"})

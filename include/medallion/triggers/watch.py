@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from medallion.errors import MedallionError
 from medallion.triggers.entries import Entry
 from medallion.triggers.firing import Firing
-from medallion.triggers.sources import SOURCES, Source
+from medallion.triggers.sources import SOURCES
+from medallion.triggers.sources.base import Source
 from medallion.triggers.store import Change, State, Store
 from medallion.triggers.timers import Timers
 

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from medallion.runs.changes import Kind, RunChange
-from medallion.runs.report import RunReport, Snapshot, TaskReport
+from medallion.runs.report import RunReport
+from medallion.runs.snapshot import Snapshot
 from medallion.runs.states import LifeCycle, Result, State
+from medallion.runs.task_report import TaskReport
 from medallion.spec.definition import JobDefinition
 from medallion.spec.job import Job
 

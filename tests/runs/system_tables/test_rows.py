@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from medallion.runs.report import Instance, Snapshot, report
+from medallion.runs.report import report
 from medallion.runs.shape import Shape
+from medallion.runs.snapshot import Instance, Snapshot
 from medallion.runs.system_tables.audit import HIDDEN, request_of, run_events
 from medallion.runs.system_tables.pipeline_rows import pipeline_rows, update_rows
 from medallion.runs.system_tables.rows import Facts, Whole, run_rows, task_rows

@@ -21,7 +21,7 @@ from medallion.runs.notifications.watching import SEPARATOR, Watchman, task_and_
 from medallion.runs.records import Records
 
 if TYPE_CHECKING:
-    from medallion.runs.report import TaskReport
+    from medallion.runs.task_report import TaskReport
     from medallion.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,10 @@ from medallion.runs.system_tables.periods import moment, past_periods, periods
 from medallion.runs.system_tables.words import code_word, result_word, trigger_of_run
 
 if TYPE_CHECKING:
-    from medallion.runs.report import Instance, RunReport, Snapshot, TaskReport
+    from medallion.runs.report import RunReport
+    from medallion.runs.snapshot import Instance, Snapshot
     from medallion.runs.system_tables.periods import Period
+    from medallion.runs.task_report import TaskReport
     from medallion.spec.definition import JobDefinition
     from medallion.spec.job import Task
 

@@ -147,12 +147,22 @@ class Store:
         """The values that name a row."""
         return tuple(row[column] for column in TABLES[name].key)
 
+    def dataset(self, name: str, table: Any) -> Any:
+        """The rows of an open table, for Arrow.
+
+        Arrow opens the files itself. With file objects of Delta's library, which are Python's, a thread of Arrow may need
+        the interpreter while a short command ends, and that aborts the process.
+        """
+        from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
+        return table.to_pyarrow_dataset(filesystem=SubTreeFileSystem(str(self.place(name)), LocalFileSystem()))
+
     def present(self, table: Any, name: str, looked: Iterable[Any]) -> set[tuple[Any, ...]]:
         """The keys of present rows with one of the values in the table's `look` column."""
         import pyarrow.dataset as ds
 
         description = TABLES[name]
-        found = table.to_pyarrow_dataset().to_table(
+        found = self.dataset(name, table).to_table(
             columns=list(description.key), filter=ds.field(description.look).isin(list(looked))
         )
         return {self.key(name, row) for row in found.to_pylist()}
@@ -168,7 +178,7 @@ class Store:
         for column, value in equal.items():
             part = ds.field(column) == value
             condition = part if condition is None else condition & part
-        found = self.table(name).to_pyarrow_dataset().to_table(columns=columns, filter=condition)
+        found = self.dataset(name, self.table(name)).to_table(columns=columns, filter=condition)
         listed: list[Row] = found.to_pylist()
         return listed
 
