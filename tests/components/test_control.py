@@ -18,6 +18,7 @@ from medallion.components.api_client import ApiClient, quoted
 from medallion.components.ports import free_port
 from medallion.components.sweep import end_everything
 from medallion.errors import MedallionError
+from medallion.factory import naming
 from medallion.runs import ids
 from medallion.runs.notes import read_notes
 
@@ -37,7 +38,16 @@ log.open("a").write(sys.argv[2] + " ")
 if sys.argv[2] == "bad":
     raise RuntimeError("asked to fail")
 """
-JOBS = ("whole", "one", "by_hand", "task_by_hand", "child", "parent", "retrying", "mended", "cleared", "paged")
+EACH = """\
+import sys, time
+open(sys.argv[1], "a").write(sys.argv[2] + " ")
+if sys.argv[2].startswith("sleep"):
+    time.sleep(600)
+if sys.argv[2] == sys.argv[3]:
+    raise RuntimeError("asked to fail")
+"""
+LOOPS = ("one_of_many", "all_of_many", "cleared_of_many")
+JOBS = ("whole", "one", "by_hand", "task_by_hand", "child", "parent", "retrying", "mended", "cleared", "paged", *LOOPS)
 
 
 def after(task: dict[str, Any], *parents: str, **more: Any) -> dict[str, Any]:
@@ -59,11 +69,19 @@ def definitions(project: Path) -> dict[str, list[dict[str, Any]]]:
         work = script("work", "work.py", str(project / f"{name}.txt"), "{{job.parameters.how}}")
         return [first, after(work, "first"), after(ask("count", "{{job.repair_count}}", "1"), "work")]
 
+    def loop(name: str, *inputs: str) -> list[dict[str, Any]]:
+        each = script("each", "each.py", str(project / f"{name}.txt"), "{{input}}", "{{job.parameters.how}}")
+        body = {"inputs": json.dumps(inputs), "concurrency": 2, "task": each}
+        return [{"task_key": "loop", "for_each_task": body}, after(ask("clean"), "loop", run_if="ALL_DONE")]
+
     made = {name: branches(name) for name in ("whole", "one", "by_hand", "task_by_hand")}
     made["child"] = [sleep("child")]
     made["parent"] = [{"task_key": "call", "max_retries": 2, "run_job_task": {"job_id": ids.job_id("child")}}]
     wait = {"max_retries": 3, "min_retry_interval_millis": 600_000}
     made["retrying"] = [{**script("fails", "work.py", str(project / "retrying.txt"), "bad"), **wait}]
+    made["one_of_many"] = loop("one_of_many", "sleep", "a", "b", "c")
+    made["all_of_many"] = loop("all_of_many", "sleep 1", "sleep 2", "a", "b")
+    made["cleared_of_many"] = loop("cleared_of_many", "a", "bad", "b")
     return made | {name: repairable(name) for name in ("mended", "cleared", "paged")}
 
 
@@ -74,6 +92,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     (project / "medallion.toml").write_text("parallelism = 6\n")
     (project / "jobs" / "sleep.py").write_text(SLEEP)
     (project / "jobs" / "work.py").write_text(WORK)
+    (project / "jobs" / "each.py").write_text(EACH)
     served = Served(project)
     for name, tasks in definitions(project).items():
         served.write(name, parameters=[{"name": "how", "default": "bad"}], tasks=tasks)
@@ -169,6 +188,47 @@ def test_airflow_s_own_mark_failed_of_a_task_is_a_cancel(served: Served) -> None
     told = ended(served, "task_by_hand", run)
     assert results(told) == CANCELED_TASK
     nothing_sleeps(served, "task_by_hand")
+
+
+def iterations(told: dict[str, Any]) -> list[str]:
+    return [item["result_state"] for item in told["tasks"][0]["iterations"]]
+
+
+def test_airflow_s_own_mark_failed_of_an_iteration_leaves_the_others(served: Served) -> None:
+    run = begin(served, "one_of_many")
+    wait_until(lambda: len(served.told("one_of_many")[0].split()) == 4)
+    place = f"/dags/one_of_many/dagRuns/{quoted(run)}/taskInstances/{naming.for_each_iterations('loop')}/0"
+    served.client.call("PATCH", place, {"new_state": "failed"})
+    told = ended(served, "one_of_many", run)
+    assert iterations(told) == ["CANCELED", "SUCCESS", "SUCCESS", "SUCCESS"]
+    assert results(told) == {"loop": "CANCELED", "clean": "SUCCESS"}
+    nothing_sleeps(served, "one_of_many")
+
+
+def test_a_cancelled_loop_starts_no_further_iteration(served: Served) -> None:
+    run = begin(served, "all_of_many")
+    wait_until(lambda: served.told("all_of_many")[0].count("sleep") == 2)
+    assert served.json("cancel", run, "--task", "loop")["canceled"]
+    told = ended(served, "all_of_many", run)
+    assert iterations(told) == ["CANCELED"] * 4
+    assert results(told) == {"loop": "CANCELED", "clean": "SUCCESS"}
+    nothing_sleeps(served, "all_of_many")
+    assert sorted(served.told("all_of_many")[0].split()) == ["1", "2", "sleep", "sleep"]
+
+
+def test_airflow_s_own_clear_of_an_iteration_runs_it_alone(served: Served) -> None:
+    run = begin(served, "cleared_of_many")
+    told = wait_until(lambda: (told := shown(served, "cleared_of_many", run))["result_state"] == "FAILED" and told)
+    assert iterations(told) == ["SUCCESS", "FAILED", "SUCCESS"]
+    chosen = {"task_ids": [[naming.for_each_iterations("loop"), 1]], "include_downstream": True}
+    body = {"dag_run_id": run, **chosen, "only_failed": False, "dry_run": False}
+    served.client.call("POST", "/dags/cleared_of_many/clearTaskInstances", body)
+    wait_until(lambda: len(served.told("cleared_of_many")[0].split()) == 4)
+    told = ended(served, "cleared_of_many", run)
+    assert iterations(told) == ["SUCCESS", "FAILED", "SUCCESS"]
+    assert sorted(served.told("cleared_of_many")[0].split()) == ["a", "b", "bad", "bad"]
+    assert [len(item["attempt_history"]) for item in told["tasks"][0]["iterations"]] == [1, 2, 1]
+    assert told["repair_history"][1]["tasks"] == ["clean", "loop"]
 
 
 @pytest.mark.parametrize("victim", ["parent", "child"])
