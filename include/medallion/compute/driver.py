@@ -77,6 +77,8 @@ NOISE = (
 )
 # Loggers that repeat the error of user code, secrets in it too. The task's own log has it, masked.
 SILENT = ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager")
+LOCAL_DISK = "medallion.disk.LocalDisk"
+"""Hadoop's local files without a process for each that is made or looked at (`jvm/`)."""
 LEADS_OUT = r"^(/\.\.)+(?<rest>(/.*)?)$"
 """A path that Hadoop has made plain and that still starts with `..`."""
 # Loggers that warn at every start or every statement about things that are as they should be here.
@@ -165,11 +167,13 @@ def file_systems(settings: Settings) -> dict[str, str]:
     lake, default = "spark.hadoop.fs.viewfs.mounttable.lake", "spark.hadoop.fs.viewfs.mounttable.default"
     conf = {
         "spark.hadoop.fs.defaultFS": "viewfs://lake/",
+        "spark.hadoop.fs.file.impl": LOCAL_DISK,
+        "spark.hadoop.fs.AbstractFileSystem.file.impl": f"{LOCAL_DISK}Context",
         f"{lake}.link./Volumes": settings.volumes.as_uri(),
         f"{lake}.link./FileStore": (settings.dbfs / "FileStore").as_uri(),
         f"{lake}.linkFallback": "file:///",
         "spark.hadoop.fs.dbfs.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
-        "spark.hadoop.fs.viewfs.overload.scheme.target.dbfs.impl": "org.apache.hadoop.fs.LocalFileSystem",
+        "spark.hadoop.fs.viewfs.overload.scheme.target.dbfs.impl": LOCAL_DISK,
         f"{default}.link./Volumes": settings.volumes.as_uri(),
         f"{default}.linkFallback": settings.dbfs.as_uri(),
         # Hadoop would follow `dbfs:/../x` out of the folder. What leads out goes to a folder within it.
