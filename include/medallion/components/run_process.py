@@ -98,7 +98,10 @@ def main() -> int:
 
 @contextmanager
 def marked(request: Request) -> Iterator[Path]:
-    """Tell others that this process runs tasks: `up` waits for it, `down` ends it."""
+    """Tell others that this process runs tasks: `up` waits for it, `down` ends it.
+
+    After an error the file stays when it names a run, which has not ended then: the next start of Airflow ends it.
+    """
     from medallion.components.record import Identity
 
     identity = Identity.of(os.getpid())
@@ -108,8 +111,11 @@ def marked(request: Request) -> Iterator[Path]:
     marker.touch()
     try:
         yield marker
-    finally:
-        marker.unlink(missing_ok=True)
+    except BaseException:
+        if not marker.read_text(encoding="utf-8"):
+            marker.unlink()
+        raise
+    marker.unlink()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ final class SkippedMembers extends JsonParserDelegate {
   private static final JsonFactory JSON = new JsonFactory();
 
   private final Set<String> known;
-  private final Set<String> names = new LinkedHashSet<>();
+  private Set<String> names = Set.of(); // there is a parser for each record, and few skip anything
   private Map<Integer, StringBuilder> skipped; // by place in the outermost array, 0 without one
 
   SkippedMembers(JsonParser parser, Set<String> known) {
@@ -67,6 +67,7 @@ final class SkippedMembers extends JsonParserDelegate {
   private void keep(int index, String name) throws IOException {
     if (skipped == null) {
       skipped = new HashMap<>();
+      names = new LinkedHashSet<>();
     }
     names.add(name);
     StringBuilder members = skipped.computeIfAbsent(index, place -> new StringBuilder());
