@@ -41,9 +41,13 @@ def test_a_run_that_ended_leaves_no_file(tmp_path: Path) -> None:
 def test_an_error_leaves_the_name_of_the_run_for_the_next_start(
     tmp_path: Path, error: BaseException, named: str, stays: list[str]
 ) -> None:
-    with pytest.raises(type(error)), marked(request(tmp_path)) as marker:
-        marker.write_text(named)
-        raise error
+    def fail() -> None:
+        with marked(request(tmp_path)) as marker:
+            marker.write_text(named)
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
     assert left(tmp_path) == stays
 
 

@@ -26,14 +26,15 @@ def health_report(url: str, timeout: float = 2.0) -> Mapping[str, Any] | None:
     return report
 
 
-def healthy_components(url: str, home: Path, since: float = 0.0) -> frozenset[str]:
+def healthy_components(url: str, home: Path, since: float = 0.0, *, timeout: float = 2.0) -> frozenset[str]:
     """The components that are well.
 
+    :param timeout: seconds that the API server may take to answer.
     :param home: where the jobs service leaves its sign of life.
     :param since: seconds since the epoch; an older heartbeat is that of an earlier process and does not count.
     """
     well = {service.NAME} if service.is_well(home, since) else set()
-    report = health_report(url)
+    report = health_report(url, timeout)
     if report is None:
         return frozenset(well)
     well.add("api-server")

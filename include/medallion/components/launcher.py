@@ -6,6 +6,7 @@ Each component is the leader of a session of its own, so that a signal reaches i
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from medallion.components.configuration import Endpoint, environment, write_conf
 from medallion.components.database import ensure_database, local_runs
 from medallion.components.health import healthy_components
 from medallion.components.places import Places, places_of
+from medallion.components.pulse import SILENT_SECONDS, Pulse
 from medallion.components.record import OWNER, Identity, Record
 from medallion.components.sweep import end_groups, sweep
 from medallion.errors import MedallionError, TargetError
@@ -38,6 +40,8 @@ FIRST_DELAY, LONGEST_DELAY, CALM_SECONDS = 1.0, 60.0, 120.0
 """Seconds before a dead component is started again: doubled with each death, back to the first after a calm while."""
 DEATHS_BEFORE_READY = 3
 TICK = 0.5
+LOOK_TIMEOUT = 10.0
+"""Seconds that the API server may take to say who is well."""
 
 Report = Callable[[str, str], None]
 """Told what happens: the component (or `medallion`) and a sentence."""
@@ -76,6 +80,9 @@ class Launcher:
         self.components = [Component(name) for name in COMPONENTS]
         self.stopping = threading.Event()
         self.born = time.time()
+        self.changed = False
+        self.trouble = ""
+        self.pulse = Pulse(lambda: healthy_components(endpoint.url, settings.home, self.born, timeout=LOOK_TIMEOUT))
 
     def start(self) -> None:
         """Write the configuration, migrate the database, start the components.
@@ -137,24 +144,50 @@ class Launcher:
         return False
 
     def watch(self) -> None:
-        """Look after the components until `stopping` is set."""
+        """Look after the components until `stopping` is set. A full disk ends components, and it may have room again."""
         while not self.stopping.wait(TICK):
-            self.look_after()
+            try:
+                self.look_after()
+                self.end_silent()
+                self.trouble = ""
+            except OSError as error:
+                self.tell(error)
+
+    def tell(self, error: OSError) -> None:
+        """Report a trouble once for as long as it lasts. What cannot be written now is with the next line."""
+        from medallion.compute.room import disk_full
+
+        if not self.trouble:
+            self.trouble = str(disk_full(error, self.settings) or error)
+            with contextlib.suppress(OSError):
+                self.report("medallion", self.trouble)
 
     def look_after(self) -> None:
-        """Notice dead components and start them again, later each time."""
-        now, changed = time.monotonic(), False
+        """Notice dead components and start them again, later each time.
+
+        :raises OSError: there is no room for the logs or the record; what is left to do is done at the next look.
+        """
+        now = time.monotonic()
         for component in self.components:
             if component.process is None:
                 if now >= component.again:
                     self.spawn(component)
-                    changed = True
+                    self.changed = True
             elif (status := component.process.poll()) is not None:
                 self.bury(component, status, now)
             elif component.deaths and now - component.started > CALM_SECONDS:
                 component.delay, component.deaths = FIRST_DELAY, 0
-        if changed:
+        if self.changed:
             self.write_record(ready=True)
+            self.changed = False
+
+    def end_silent(self) -> None:
+        """End components that give no sign of life; the next look starts them again."""
+        running = {item.name: item for item in self.components if item.process is not None}
+        started = {name: item.started for name, item in running.items()}
+        for name in self.pulse.silent(started, time.monotonic):
+            self.report(name, f"has given no sign of life for {SILENT_SECONDS:.0f} s and is ended")
+            end_groups([running[name].identity], grace=0)
 
     def bury(self, component: Component, status: int, now: float) -> None:
         """End what a dead component left and plan its next start."""
