@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -55,8 +56,9 @@ def start_task(connection_file: Path) -> Iterator[Task]:
     """Starts a process that attaches and runs some code: `start_task(code, tag=…)`."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(code: str, tag: str = "task", file: Path = connection_file) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", HEADER + code, str(file), tag]
+    def start(code: str, tag: str = "", file: Path = connection_file) -> subprocess.Popen[str]:
+        # A tag of its own for each, as attempts have: the driver cancels what is left of a tag when its process ends.
+        command = [sys.executable, "-c", HEADER + code, str(file), tag or f"task-{uuid4()}"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
@@ -71,7 +73,7 @@ def start_task(connection_file: Path) -> Iterator[Task]:
 def run_task(start_task: Task) -> Callable[..., str]:
     """Runs code as `start_task` does, and gives what it printed."""
 
-    def run(code: str, tag: str = "task") -> str:
+    def run(code: str, tag: str = "") -> str:
         out, err = start_task(code, tag).communicate(timeout=240)
         assert out, err
         return out
