@@ -86,11 +86,13 @@ class Desk:
         from airflow.models.dag import DagModel
         from airflow.utils.session import create_session
 
+        from medallion.triggers.continuous import run_info
+        from medallion.triggers.timetables import plan
+
         with create_session() as session:
             model = session.get(DagModel, dag_id)
             assert model is not None
-            model.next_dagrun = model.next_dagrun_create_after = moment
-            model.next_dagrun_data_interval = (moment, moment)
+            plan(model, run_info(moment))
 
     def end(self, dag_id: str, run_id: str, state: str = "success") -> None:
         """A run ends, as the scheduler ends it: its listeners are told within the transaction."""

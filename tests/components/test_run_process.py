@@ -27,6 +27,22 @@ def test_a_run_that_ended_leaves_no_file(tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("ends", [pytest.param(False, id="goes on"), pytest.param(True, id="is ended")])
+def test_the_file_may_be_gone_before_the_process_is(tmp_path: Path, *, ends: bool) -> None:
+    def work() -> None:
+        with marked(request(tmp_path)) as marker:
+            marker.unlink()
+            if ends:
+                raise Canceled
+
+    if ends:
+        with pytest.raises(Canceled):
+            work()
+    else:
+        work()
+    assert left(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("named", "stays"),
     [pytest.param("job\trun\n", ["job\trun\n"], id="of a run"), pytest.param("", [], id="before there is a run")],

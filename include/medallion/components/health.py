@@ -12,6 +12,8 @@ from typing import Any
 
 from medallion.runs import service
 
+API_SERVER = "api-server"
+"""The component that tells of the others."""
 REPORTS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
 """Component and its name in the health report, where it also has `latest_<name>_heartbeat`."""
 
@@ -37,7 +39,7 @@ def healthy_components(url: str, home: Path, since: float = 0.0, *, timeout: flo
     report = health_report(url, timeout)
     if report is None:
         return frozenset(well)
-    well.add("api-server")
+    well.add(API_SERVER)
     for component, name in REPORTS.items():
         part = report.get(name) or {}
         if part.get("status") == "healthy" and heartbeat(part.get(f"latest_{name}_heartbeat")) >= since:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from medallion.components.configuration import Endpoint, environment, write_configuration
 from medallion.components.database import ensure_database, local_runs
-from medallion.components.health import healthy_components
+from medallion.components.health import API_SERVER, healthy_components
 from medallion.components.places import Places, places_of
 from medallion.components.pulse import SILENT_SECONDS, Pulse
 from medallion.components.record import OWNER, Identity, Record
@@ -29,7 +29,7 @@ from medallion.runs.system_tables.store import make_system_tables
 if TYPE_CHECKING:
     from medallion.settings import Settings
 
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer", "jobs-service")
+COMPONENTS = (API_SERVER, "scheduler", "dag-processor", "triggerer", "jobs-service")
 OWN_MODULES = {"jobs-service": "medallion.runs.service"}
 """Components that are not Airflow's, and their modules."""
 HEALTHY_SECONDS = 240

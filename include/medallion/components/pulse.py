@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from medallion.components.health import API_SERVER
+
 LOOK_SECONDS = 10.0
 SILENT_SECONDS = 180.0
 """How long a component may give no sign of life. Airflow calls one ill after 30 s; a busy machine is late by more."""
-API_SERVER = "api-server"
-"""It tells of the others; while it does not answer nothing is known of them."""
 
 
 class Pulse:
@@ -36,6 +36,7 @@ class Pulse:
         now = clock()
         self.due = now + LOOK_SECONDS
         for name in started:
+            # While the API server does not answer nothing is known of those that it tells of.
             if name in found or (API_SERVER not in found and name != API_SERVER):
                 self.well[name] = now
         return [

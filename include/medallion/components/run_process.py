@@ -100,7 +100,8 @@ def main() -> int:
 def marked(request: Request) -> Iterator[Path]:
     """Tell others that this process runs tasks: `up` waits for it, `down` ends it.
 
-    After an error the file stays when it names a run, which has not ended then: the next start of Airflow ends it.
+    After an error the file stays when it names a run, which has not ended then: the next start of Airflow ends it. Who
+    ends this process may have taken the file away already.
     """
     from medallion.components.record import Identity
 
@@ -112,10 +113,10 @@ def marked(request: Request) -> Iterator[Path]:
     try:
         yield marker
     except BaseException:
-        if not marker.read_text(encoding="utf-8"):
-            marker.unlink()
+        if marker.exists() and not marker.stat().st_size:
+            marker.unlink(missing_ok=True)
         raise
-    marker.unlink()
+    marker.unlink(missing_ok=True)
 
 
 @contextmanager
