@@ -236,7 +236,7 @@ def test_views_are_made_replaced_listed_and_dropped(spark: SparkProcess, lake: L
     spark.sql("DROP VIEW c.s.w")
     spark.sql("DROP VIEW IF EXISTS c.s.w")
     assert spark.sql("SHOW VIEWS IN c.s") == []
-    assert [path.name for path in (lake.path / "c" / "s").iterdir()] == ["t"]
+    assert [path.name for path in (lake.path / "c" / "s").iterdir() if path.name[0] != "."] == ["t"]
 
 
 def test_temporary_views_work_in_every_catalog(spark: SparkProcess) -> None:
@@ -371,3 +371,49 @@ def test_the_conf_names_the_lake_and_only_the_default_catalog(tmp_path: Path) ->
     named = [key for key in conf if key.startswith("spark.sql.catalog.")]
     assert named == ["spark.sql.catalog.spark_catalog", "spark.sql.catalog.work"]
     assert JAR.is_file()
+
+
+# ---- what a writer that died leaves, and what one does that is late
+
+
+@pytest.mark.parametrize("log", [True, False], ids=["with a log folder", "without a log folder"])
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE c.s.t (id BIGINT)", "CREATE TABLE c.s.t AS SELECT id FROM range(0)"],
+    ids=["plain", "with a query"],
+)
+def test_a_table_is_made_where_a_writer_has_died(spark: SparkProcess, lake: Lake, statement: str, *, log: bool) -> None:
+    folder = lake.path / "c" / "s" / "t"
+    (folder / "_delta_log" if log else folder).mkdir(parents=True)
+    (folder / "part-0.snappy.parquet").write_bytes(b"half")
+    spark.sql(statement)
+    spark.sql("INSERT INTO c.s.t VALUES (1)")
+    assert spark.sql("SELECT * FROM c.s.t") == [(1,)]
+    assert list(folder.parent.glob(".new*")) == []
+
+
+def test_a_commit_after_the_drop_is_no_table(spark: SparkProcess, lake: Lake) -> None:
+    spark.sql("CREATE TABLE c.s.t AS SELECT 1 AS id")
+    log = lake.path / "c" / "s" / "t" / "_delta_log"
+    commit = (log / f"{0:020}.json").read_text()
+    spark.sql("DROP TABLE c.s.t")
+    log.mkdir(parents=True)
+    (log / f"{7:020}.json").write_text(commit)
+    assert spark.sql("SHOW TABLES IN c.s") == []
+    assert "TABLE_OR_VIEW_NOT_FOUND" in fails(spark, "SELECT * FROM c.s.t")
+    spark.sql("CREATE TABLE c.s.t (id BIGINT)")
+    assert spark.sql("SELECT count(*) FROM c.s.t") == [(0,)]
+
+
+def test_a_late_writer_does_not_bring_a_dropped_schema_back(spark: SparkProcess, lake: Lake) -> None:
+    place = (lake.path / "c" / "s" / "t").as_uri()
+    spark.sql("DROP SCHEMA c.s CASCADE")
+    assert "There is no catalog or schema c.s" in fails(spark, lambda it: it.range(3).write.parquet(place))
+    assert spark.sql("SHOW SCHEMAS IN c") == [("default",)]
+
+
+def test_of_a_schema_and_catalog_made_twice_the_second_is_refused(spark: SparkProcess) -> None:
+    assert "SCHEMA_ALREADY_EXISTS" in fails(spark, "CREATE SCHEMA c.s")
+    assert "already exists" in fails(spark, "CREATE CATALOG c")
+    spark.sql("CREATE SCHEMA IF NOT EXISTS c.s COMMENT 'other'")
+    spark.sql("CREATE CATALOG IF NOT EXISTS c")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from compute.catalog_spark import Lake, SparkFailure, SparkProcess, open_lake
 
+from medallion.runtime.failures import advice_of
+
 pytestmark = pytest.mark.spark
 
 
@@ -51,7 +53,7 @@ def test_catalogs_are_created_described_used_and_dropped(spark: SparkProcess, la
     spark.sql("DROP CATALOG IF EXISTS c")
     with pytest.raises(SparkFailure, match="does not exist"):
         spark.sql("DROP CATALOG c")
-    with pytest.raises(SparkFailure, match="CATALOG_NOT_FOUND"):
+    with pytest.raises(SparkFailure, match="There is no catalog"):
         spark.sql("USE CATALOG c")
 
 
@@ -126,7 +128,7 @@ def test_a_folder_is_a_catalog_at_once_in_open_sessions(spark: SparkProcess, lak
     assert {("c",), ("d",), ("main",)} <= set(spark.sql("SHOW CATALOGS"))
     spark.sql("DROP CATALOG d CASCADE")
     assert "d" not in other.call(lambda s: [c.name for c in s.catalog.listCatalogs()])
-    with pytest.raises(SparkFailure, match="CATALOG_NOT_FOUND"):
+    with pytest.raises(SparkFailure, match="There is no catalog"):
         other.sql("USE CATALOG d")
     other.end()
 
@@ -154,3 +156,95 @@ def test_a_schema_that_is_named_like_a_catalog_wins_in_names_of_two_parts(spark:
     spark.sql("DROP SCHEMA c CASCADE")
     assert spark.sql("SELECT current_catalog()") == [("main",)]
     assert ("c",) in spark.sql("SHOW CATALOGS")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "`no where`"])
+def test_use_of_an_unknown_catalog_says_how_to_make_it(spark: SparkProcess, name: str) -> None:
+    for text in (f"USE CATALOG {name}", f"CREATE SCHEMA {name}.s"):
+        with pytest.raises(SparkFailure, match=f"There is no catalog {name.strip('`')}.*CREATE CATALOG makes it"):
+            spark.sql(text)
+
+
+GIVEN_FUNCTIONS = {
+    "charindex('b', 'abcb')": 2,
+    "charindex('b', 'abcb', 3)": 4,
+    "charindex('x', 'abc')": 0,
+    "iff(1 < 2, 'yes', 'no')": "yes",
+    "IFF(NULL, 1, 2)": 2,
+    "session_user() = current_user()": True,
+    "getdate() = current_timestamp()": True,
+    "typeof(getdate())": "timestamp",
+    "is_member('users')": True,
+    "is_member('Admins')": True,
+    "is_member('finance')": False,
+    "is_member(NULL)": None,
+    "is_account_group_member('account users')": True,
+    "is_account_group_member('finance')": False,
+}
+"""Functions of Databricks that Spark lacks, with the values that they have here."""
+
+
+def test_functions_of_databricks_give_values(spark: SparkProcess) -> None:
+    expressions = list(GIVEN_FUNCTIONS)
+    found = spark.sql("SELECT " + ", ".join(expressions))[0]
+    assert dict(zip(expressions, found, strict=True)) == GIVEN_FUNCTIONS
+
+
+def test_functions_of_databricks_stand_in_permanent_views(spark: SparkProcess) -> None:
+    spark.sql(
+        "CREATE OR REPLACE VIEW main.default.guarded AS SELECT * FROM VALUES (1), (2) t(x) WHERE is_member('admins')"
+    )
+    assert spark.sql("SELECT count(*) FROM main.default.guarded") == [(2,)]
+    spark.sql("DROP VIEW main.default.guarded")
+
+
+def test_a_wrong_number_of_arguments_is_told(spark: SparkProcess) -> None:
+    with pytest.raises(SparkFailure, match="The function iff takes 3 arguments, not 2"):
+        spark.sql("SELECT iff(true, 1)")
+    with pytest.raises(SparkFailure, match="The function charindex takes 2 to 3 arguments, not 1"):
+        spark.sql("SELECT charindex('a')")
+
+
+REFUSED_FUNCTIONS = {
+    "h3_longlatash3(1, 2, 3)": "h3 by %pip",
+    "st_buffer('x', 1)": "shapely by %pip",
+    "ai_query('model', 'text')": "a model that Databricks serves",
+    "AI_SUMMARIZE('text')": "a model that Databricks serves",
+    "to_geometry('x')": "shapely by %pip",
+    "secret('scope', 'key')": "dbutils.secrets.get",
+    "try_secret('scope', 'key')": "dbutils.secrets.get",
+    "current_metastore()": "no metastore",
+    "current_version()": "version()",
+    "schema_of_json_agg('{}')": "schema_of_json",
+    "http_request('c', 'GET', '/')": "in a Python UDF",
+    "* FROM ai_forecast('t')": "a model that Databricks serves",
+    "* FROM vector_search(index => 'i', query => 'q')": "no index",
+    "* FROM list_secrets()": "dbutils.secrets.get",
+    "* FROM remote_query('c')": "jdbc",
+    "* FROM read_kafka(bootstrapServers => 'h')": "kafka",
+    "* FROM read_pubsub(topic => 't')": "not in open Spark",
+    "* FROM cloud_files_state('t')": "form of its own",
+}
+"""Functions of Databricks that are refused, with what the sentence says."""
+
+
+@pytest.mark.parametrize(("call", "sentence"), REFUSED_FUNCTIONS.items(), ids=str)
+def test_functions_that_cannot_be_had_are_refused_by_name(spark: SparkProcess, call: str, sentence: str) -> None:
+    name = call.removeprefix("* FROM ").partition("(")[0].lower()
+    with pytest.raises(SparkFailure) as failure:
+        spark.sql(f"SELECT {call}")
+    told = advice_of(str(failure.value)) or str(failure.value)
+    assert told.startswith(f"Databricks' function {name} does not work here: ")
+    assert sentence in told
+
+
+def test_a_function_that_nobody_knows_is_left_to_spark(spark: SparkProcess) -> None:
+    with pytest.raises(SparkFailure, match="UNRESOLVED_ROUTINE") as failure:
+        spark.sql("SELECT no_such_function(1)")
+    assert advice_of(str(failure.value)) is None
+
+
+def test_a_function_of_the_user_may_have_the_name_of_one_that_is_refused(spark: SparkProcess) -> None:
+    spark.sql("CREATE TEMPORARY FUNCTION st_buffer(x STRING) RETURNS STRING RETURN x || '!'")
+    assert spark.sql("SELECT st_buffer('x')") == [("x!",)]
+    spark.sql("DROP TEMPORARY FUNCTION st_buffer")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from medallion.compute.cluster_conf import accepted_conf, left_out
-from medallion.compute.driver import DriverSpec, build_launch, spark_settings
+from medallion.compute.driver import DriverSpec, plan_driver, spark_settings
 from medallion.compute.java import Java
+from medallion.compute.pool import idle_seconds
 from medallion.settings import Settings
 
 
@@ -19,7 +20,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def launch(settings: Settings, spec: DriverSpec, folder: Path) -> tuple[list[str], str]:
-    made = build_launch(spec, settings, Java(Path("/java"), 17, "test"), [], folder)
+    made = plan_driver(spec, settings, Java(Path("/java"), 17, "test"), []).launch(folder)
     return list(made.command), made.fingerprint
 
 
@@ -37,6 +38,8 @@ def test_the_key_is_the_same_in_another_process_and_whatever_the_order() -> None
         pytest.param(DriverSpec(memory="3g"), id="memory"),
         pytest.param(DriverSpec(spark_conf={"a": "1"}), id="conf"),
         pytest.param(DriverSpec(environment={"a": "1"}), id="environment"),
+        pytest.param(DriverSpec(target="other"), id="target"),
+        pytest.param(DriverSpec(target_conf={"spark.a": "1"}), id="the target's conf"),
     ],
 )
 def test_every_part_of_a_specification_counts(settings: Settings, tmp_path: Path, other: DriverSpec) -> None:
@@ -84,3 +87,48 @@ def test_variables_that_name_databricks_programs_are_left_out() -> None:
 def test_workspace_prefixes_are_linked_but_never_nested(settings: Settings) -> None:
     links = [name for name in spark_settings(DriverSpec(), settings) if ".link./Workspace" in name]
     assert links == ["spark.hadoop.fs.viewfs.mounttable.lake.link./Workspace/Users/a"]
+
+
+def test_executors_of_a_cluster_get_the_jars_and_the_variables(settings: Settings, tmp_path: Path) -> None:
+    spec = DriverSpec(
+        master="spark://127.0.0.1:7077",
+        spark_conf={"spark.jars": "file:///own.jar"},
+        environment={"STAGE": "dev", "JAVA_HOME": "/databricks/java"},
+        target_conf={"spark.driver.extraClassPath": "/opt/x.jar"},
+    )
+    delta = tmp_path / "delta.jar"
+    delta.touch()
+    made = plan_driver(spec, settings, Java(Path("/java"), 17, "test"), [delta]).launch(tmp_path)
+    conf = made.conf
+    first, *middle, last = conf["spark.jars"].split(",")
+    assert (first, last) == (delta.as_uri(), "file:///own.jar")
+    assert [name.rpartition("/")[2] for name in middle] == ["medallion-catalog.jar"]
+    assert conf["spark.executorEnv.STAGE"] == "dev"
+    assert "spark.executorEnv.JAVA_HOME" not in conf
+    assert made.command[made.command.index("-cp") + 1].endswith(":/opt/x.jar")
+    assert (made.target, made.master) == ("default", "spark://127.0.0.1:7077")
+
+
+def test_a_driver_of_this_machine_has_no_jars_to_send(settings: Settings, tmp_path: Path) -> None:
+    made = plan_driver(DriverSpec(), settings, Java(Path("/java"), 17, "test"), []).launch(tmp_path)
+    assert not [name for name in made.conf if name == "spark.jars" or name.startswith("spark.executorEnv")]
+
+
+def test_no_setting_stands_in_the_command_line(settings: Settings, tmp_path: Path) -> None:
+    spec = DriverSpec(spark_conf={"spark.hadoop.fs.azure.key": "hunter2"}, environment={"TOKEN": "hunter3"})
+    made = plan_driver(spec, settings, Java(Path("/java"), 17, "test"), []).launch(tmp_path)
+    assert made.conf["spark.hadoop.fs.azure.key"] == "hunter2"
+    assert not [word for word in made.command if "hunter" in word or word == "--conf"]
+
+
+@pytest.mark.parametrize(
+    ("master", "seconds", "idle"),
+    [
+        pytest.param("local[*]", "900", 900, id="this machine"),
+        pytest.param("spark://127.0.0.1:7077", "900", 60, id="a cluster's executors are others' too"),
+        pytest.param("spark://127.0.0.1:7077", "20", 20, id="a cluster, and the setting is less"),
+    ],
+)
+def test_how_long_a_driver_stays_without_work(tmp_path: Path, master: str, seconds: str, idle: int) -> None:
+    settings = Settings.load(tmp_path, environ={"MEDALLION_DRIVER_IDLE_SECONDS": seconds})
+    assert idle_seconds(DriverSpec(master=master), settings) == idle

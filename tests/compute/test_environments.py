@@ -180,3 +180,43 @@ def test_a_missing_library_says_the_nearest(shelf: Shelf, tmp_path: Path) -> Non
 
 def test_an_environment_is_a_folder_on_the_path() -> None:
     assert Site(Path("/x"), True).options() == {"site": ["/x"], "forkable": True}
+
+
+@pytest.mark.parametrize("folder", ["my wheels", "x --target y", "a;b", "100%20", "quote'\"", "dash/-t"])
+def test_a_wheels_place_is_a_name_and_nothing_else(settings: Settings, tmp_path: Path, folder: str) -> None:
+    file = write_wheel(tmp_path / folder, "pack_placed", body=f"X = {folder!r}\n")
+    assert (provide(settings, recipe(file), quiet).folder / "pack_placed.py").is_file()
+
+
+def test_the_options_of_lines_hold_for_finding_and_for_installing(
+    settings: Settings, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_wheel(tmp_path / "own", "pack_of_mine", "2.0")
+    (tmp_path / "requirements.txt").write_text(f"--no-index\n--find-links {tmp_path / 'own'}\npack_of_mine\n")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    made = provide(settings, shelf.recipe(Wanted(requirements=("requirements.txt",))), quiet)
+    assert (made.folder / "pack_of_mine.py").is_file()
+
+
+def test_a_wrong_hash_is_not_installed(settings: Settings, shelf: Shelf, tmp_path: Path) -> None:
+    write_wheel(tmp_path / "own", "pack_hashed")
+    lines = ("--no-index", f"--find-links {tmp_path / 'own'}", f"pack_hashed==1.0 --hash=sha256:{'0' * 64}")
+    with pytest.raises(LibraryError, match=r"(?i)hash"):
+        provide(settings, shelf.recipe(Wanted(packages=lines)), quiet)
+
+
+def test_passwords_of_indexes_are_in_no_command_line(
+    settings: Settings, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def run(command: list[str], **_: object) -> None:
+        seen.extend(command)
+        raise LibraryError("seen")
+
+    monkeypatch.setattr("medallion.compute.environments.run_program", run)
+    lines = ("--index-url https://me:hunter2@i.example", "--extra-index-url https://me:hunter2@e.example", "pack_a")
+    with pytest.raises(LibraryError, match="seen"):
+        provide(settings, shelf.recipe(Wanted(packages=lines, indexes=("https://me:hunter2@x.example",))), quiet)
+    assert seen
+    assert "hunter2" not in " ".join(seen)

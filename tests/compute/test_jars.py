@@ -118,3 +118,18 @@ def test_the_default_repository_is_sparks_own() -> None:
 def test_every_pinned_jar_has_a_hash() -> None:
     assert len({jar.file for jar in PINNED}) == 8
     assert all(len(jar.sha256) == 64 for jar in PINNED)
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        pytest.param(
+            "[SSL: CERTIFICATE_VERIFY_FAILED] unable to get local issuer", "REQUESTS_CA_BUNDLE", id="certificate"
+        ),
+        pytest.param("Connection refused", "check the network", id="network"),
+    ],
+)
+def test_the_advice_fits_the_reason(tmp_path: Path, why: str, words: str) -> None:
+    told = jars.advice(why, tmp_path)
+    assert words in told
+    assert "maven_repository" in told

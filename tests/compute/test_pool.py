@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -12,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from namespace import IN_NAMESPACE
 
 from medallion.compute.connection import Connection
 from medallion.compute.driver import DriverSpec
@@ -84,6 +86,7 @@ def test_the_life_of_drivers(own_pool: DriverPool) -> None:
     check_it_is_closed_to_others(file, driver.pid)
     assert own_pool.release_run("run/") == 2
     assert own_pool.acquire(SPEC, "me") == file, "a live driver is shared"
+    check_another_host_leaves_it_alone(own_pool, file)
 
     task = subprocess.Popen([sys.executable, "-c", WORK, str(file)], stdout=subprocess.PIPE, text=True)
     assert task.stdout is not None
@@ -112,6 +115,43 @@ def test_the_life_of_drivers(own_pool: DriverPool) -> None:
     wait_until(lambda: not any(process.is_running() for process in processes))
 
 
+ELSEWHERE = """
+import json, sys
+from pathlib import Path
+from medallion.compute.connection import Connection
+from medallion.compute.driver import DriverSpec
+from medallion.compute.pool import DriverPool
+from medallion.errors import DriverLostError
+from medallion.settings import Settings
+pool = DriverPool(Settings.load(Path(sys.argv[1]), environ={"MEDALLION_DRIVER_START_SECONDS": "300"}))
+seen = [item.driver for item in pool.drivers()]
+try:
+    Connection.load(Path(sys.argv[2]))
+    said = ""
+except DriverLostError as error:
+    said = str(error)
+own = pool.acquire(DriverSpec(master="local[1]", memory="512m"), "theirs")
+works = Connection.load(own).alive()
+pool.stop()
+print(json.dumps([seen, said, str(own), works, pool.release_run("me")]))
+"""
+
+
+def check_another_host_leaves_it_alone(pool: DriverPool, file: Path) -> None:
+    """A PID namespace of its own on the same disk, as containers have: none of our pids means anything there."""
+    inside = [*IN_NAMESPACE, sys.executable, "-c", ELSEWHERE]
+    project = str(pool.settings.project)
+    done = subprocess.run([*inside, project, str(file)], stdout=subprocess.PIPE, text=True, timeout=300, check=True)
+    seen, said, own, works, released = json.loads(done.stdout)
+    assert seen == []
+    assert "another host" in said
+    assert own != str(file)
+    assert works
+    assert released == 1, "what names a run is given back from wherever the run is ended"
+    assert Connection.load(file).alive()
+    assert pool.acquire(SPEC, "me") == file, "and it is still shared"
+
+
 def check_it_is_closed_to_others(file: Path, pid: int | None) -> None:
     """The gateway and all other sockets listen on loopback; the secret is for this user alone."""
     listening = [item.laddr.ip for item in psutil.Process(pid).net_connections("inet") if item.status == "LISTEN"]
@@ -132,7 +172,8 @@ def test_stop_leaves_nothing_running(own_pool: DriverPool) -> None:
     own_pool.stop(driver.driver)
     assert not any(process.is_running() for process in processes)
     assert own_pool.drivers() == []
-    assert [path.name for path in own_pool.root.iterdir() if path.is_dir()] == ["logs"]
+    assert [path for path in own_pool.root.iterdir() if path.is_dir()] == []
+    assert (own_pool.root.parent / "logs").is_dir()
 
 
 def test_a_driver_that_cannot_start_shows_its_log(own_pool: DriverPool) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from budgets import over_budget
 
+from medallion.compute import gateway as gateways
 from medallion.compute.connection import Connection
+from medallion.compute.host import clear_caches
 from medallion.compute.pool import DriverPool
 
 pytestmark = pytest.mark.spark
@@ -40,6 +43,35 @@ def test_tables_are_shared_and_three_level_names_work(run_task: Run) -> None:
         'spark.sql("CREATE SCHEMA IF NOT EXISTS main.s1"); spark.range(3).write.saveAsTable("main.s1.t"); print("done")'
     )
     assert run_task('print(spark.table("main.s1.t").count())').split() == ["3"]
+
+
+def cached_rdds(connection_file: Path, *, clear: bool) -> dict[str, int]:
+    """Name and cached partitions of each RDD that the driver keeps, after its host has tidied up or before."""
+    connection = Connection.load(connection_file)
+    with gateways.open_gateway(connection.port, connection.secret) as gateway:
+        if clear:
+            clear_caches(gateway)
+        stored = gateways.root_session(gateway).sparkContext().getRDDStorageInfo()
+        return {item.name(): item.numCachedPartitions() for item in stored}
+
+
+def test_what_tasks_cached_is_dropped_between_them_and_what_delta_knows_of_tables_stays(
+    run_task: Run, connection_file: Path
+) -> None:
+    run_task("""
+spark.range(3).write.mode("overwrite").saveAsTable("main.default.kept")
+spark.table("main.default.kept").count()
+spark.range(5).cache().count()
+spark.sparkContext.parallelize([1, 2]).setName("mine").cache().count()
+print("done")
+""")
+    before = cached_rdds(connection_file, clear=False)
+    table = next(name for name in before if name.startswith("Delta Table State") and "kept" in name)
+    assert before[table] > 0
+    assert "mine" in before
+    after = cached_rdds(connection_file, clear=True)
+    assert after[table] == before[table], "each statement would read the table's log anew"
+    assert all(name.startswith("Delta ") for name in after), after
 
 
 def test_user_code_cannot_stop_the_driver(run_task: Run) -> None:
@@ -230,3 +262,31 @@ print(best)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert float(done.stdout) < 0.15 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)), done.stderr
+
+
+COUNTED = """
+import collections, json, sys
+from pathlib import Path
+from py4j import clientserver, java_gateway
+from medallion.compute.session import attach
+
+calls = collections.Counter()
+for owner in (java_gateway.GatewayConnection, clientserver.ClientServerConnection):
+    def send(self, command, *rest, real=owner.send_command):
+        place = sys._getframe(2)
+        while "py4j" in place.f_code.co_filename:
+            place = place.f_back
+        calls[f"{place.f_code.co_filename}:{place.f_code.co_qualname}"] += 1
+        return real(self, command, *rest)
+    owner.send_command = send
+attach(Path(sys.argv[1]), tag="counted")
+print(json.dumps(calls))
+"""
+
+
+def test_a_task_asks_the_jvm_little_until_it_has_its_session(connection_file: Path) -> None:
+    command = [sys.executable, "-c", COUNTED, str(connection_file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    said = over_budget("attach to a driver", json.loads(done.stdout.splitlines()[-1]))
+    assert not said, said

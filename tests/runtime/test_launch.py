@@ -152,3 +152,10 @@ def test_a_known_secret_is_masked_everywhere(run_cells: Callable[..., Any]) -> N
     notebook = (ran.output / NOTEBOOK_FILE).read_text()
     assert "s3cr&amp;t&lt;value&gt;" not in notebook
     assert notebook.count("[REDACTED]") >= 5
+
+
+def test_a_clock_that_is_set_ends_no_task(run_cells: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = iter(range(10_000))
+    monkeypatch.setattr(time, "time", lambda: 1e9 + 3600.0 * next(hours))
+    ran = run_cells("import time\ntime.sleep(1)\ndbutils.notebook.exit('done')", timeout=60)
+    assert ran.result.failure is None

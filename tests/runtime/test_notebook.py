@@ -223,9 +223,10 @@ def test_a_missing_notebook_is_a_failure_with_a_hint(
 def test_the_environment_is_the_tasks_own(run_cells: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "secret")
     monkeypatch.setenv("AIRFLOW_CONN_X", "secret")
+    monkeypatch.setenv("MEDALLION_API_TOKEN", "secret")
     monkeypatch.setenv("KEPT", "yes")
     ran = run_cells(
-        "import os\nprint(sorted(k for k in os.environ if 'AIRFLOW__' in k or 'AIRFLOW_CONN' in k))\n"
+        "import os\nprint(sorted(k for k in os.environ if 'AIRFLOW__' in k or 'AIRFLOW_CONN' in k or 'TOKEN' in k))\n"
         "print(os.environ['KEPT'], os.environ['OWN'])",
         environment={"OWN": "mine"},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,3 +74,43 @@ def test_a_secret_is_masked_in_every_file_of_the_attempt(run_cells: Callable[...
     for file in ran.output.iterdir():
         assert secret not in file.read_text(), file.name
     assert ran.answers.kept == {"k": {"inner": "[REDACTED]"}}
+
+
+SECRET = "s3cr3t-of-thirty-characters-00"
+GET = "held = dbutils.secrets.get('scope', 'key')\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(
+            pytest.param(f"print('x' * {1_000_000 - part} + held + 'y' * 2_000_000)", id=f"{part}")
+            for part in (0, 7, 29)
+        ),
+        pytest.param(
+            "import os\nos.write(1, b'x' * 999_990);\nos.write(1, held.encode() + b'\\n');", id="below Python"
+        ),
+        pytest.param("print('x' * 65_530 + held, end='', flush=True)", id="at the end of a chunk"),
+        pytest.param("print(held + '\\rXY')", id="written over"),
+        pytest.param("print('of it: \\r' + held)", id="written over another"),
+        pytest.param("print('ż' * 999_999 + held)", id="other letters"),
+    ],
+)
+def test_a_secret_is_masked_where_a_line_is_cut_or_written_over(
+    run_cells: Callable[..., Any], answers: Any, code: str
+) -> None:
+    ran = run_cells(GET + code, answers=answers(vault={"scope": {"key": SECRET}}))
+    assert ran.result.success, ran.result.failure
+    joined = "".join(ran.lines)
+    assert not [part for part in (SECRET, SECRET[:8], SECRET[-8:], SECRET[4:12]) if part in joined]
+    assert SECRET not in "".join(file.read_text() for file in ran.output.iterdir())
+
+
+def test_what_a_called_notebook_asked_for_is_masked_in_the_caller_s(
+    run_cells: Callable[..., Any], answers: Any, write: Callable[..., Any], tmp_path: Path
+) -> None:
+    write(tmp_path / "inner.py", f"{GET}open({str(tmp_path / 'held')!r}, 'w').write(held)")
+    code = f"dbutils.notebook.run('inner', 60)\nprint('it is', open({str(tmp_path / 'held')!r}).read())"
+    ran = run_cells(code, answers=answers(vault={"scope": {"key": SECRET}}))
+    assert "it is [REDACTED]" in ran.lines
+    assert SECRET not in "".join(file.read_text() for file in ran.output.iterdir() if file.is_file())

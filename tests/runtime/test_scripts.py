@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from medallion.runtime.scripts import limited
 
 
 @pytest.fixture
@@ -82,9 +85,10 @@ WHEEL = {
     "pkg/__init__.py": "import sys\ndef direct():\n    print('direct', sys.argv[1:])\n"
     "def bad():\n    raise ValueError('no')\n",
     "pkg/cli.py": "import sys\ndef main():\n    print('by metadata', sys.argv[1:], dbutils is not None)\n    return 0\n"
-    "def three():\n    return 3\n",
+    "def three():\n    return 3\ndef leaves():\n    sys.exit(3)\n",
     "my_pkg-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: my-pkg\nVersion: 1.0\n",
     "my_pkg-1.0.dist-info/entry_points.txt": "[console_scripts]\nrun-it = pkg.cli:main\nthree = pkg.cli:three\n"
+    "leaves = pkg.cli:leaves\n"
     "bad = pkg:bad\n",
 }
 
@@ -117,12 +121,16 @@ def test_an_entry_point_is_called(wheel: Callable[..., Any], package: str, entry
     assert ran.lines == [line]
 
 
+def test_what_an_entry_point_returns_is_dropped(wheel: Callable[..., Any]) -> None:
+    assert wheel("my-pkg", "three").result.success
+
+
 @pytest.mark.parametrize(
     ("package", "entry_point", "kind", "words"),
     [
         pytest.param("my-pkg", "runit", "MedallionError", "did you mean run-it?", id="wrong name"),
         pytest.param("nothing-here", "main", "MedallionError", "is not installed", id="not installed"),
-        pytest.param("my-pkg", "three", "Exit", "sys.exit(3)", id="a status"),
+        pytest.param("my-pkg", "leaves", "Exit", "sys.exit(3)", id="a status"),
         pytest.param("my-pkg", "bad", "ValueError", "no", id="an error"),
     ],
 )
@@ -133,3 +141,19 @@ def test_a_wheel_that_fails_says_why(
     assert failure.kind == kind
     assert words in failure.message
     assert str(Path(sys.modules["medallion"].__file__ or "").parent) not in failure.trace
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        pytest.param(Decimal("12345678901234567890"), 12345678901234567890, id="a whole decimal"),
+        pytest.param(Decimal("12.50"), 12.5, id="a decimal that a float holds"),
+        pytest.param(Decimal("12345678901234567890.12"), "12345678901234567890.12", id="one that it does not"),
+        pytest.param(float("nan"), "NaN", id="not a number"),
+        pytest.param([float("-inf")], ["-Infinity"], id="infinity inside a list"),
+        pytest.param(-0.0, -0.0, id="the sign of nothing"),
+    ],
+)
+def test_values_of_sql_rows_are_json_without_loss(value: object, kept: object) -> None:
+    (row,) = limited(["a"], [{"a": value}])["rows"]
+    assert repr(row["a"]) == repr(kept)

@@ -178,3 +178,19 @@ def test_packages_that_replace_nothing_are_found_by_a_fork(run_cells: Callable[.
     forkable = {"site": [str(tmp_path / "site")], "forkable": True}
     ran = run_cells("import os, sys, own_package\nprint(own_package.X, 'pandas' in sys.modules)", options=forkable)
     assert ran.lines == ["5 True"]
+
+
+def test_another_host_has_a_spare_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket on a shared disk takes connections from every container of the machine."""
+    settings = Settings.load(tmp_path, environ={})
+    own = spare_start.address_of(settings)
+    monkeypatch.setattr(spare_start, "host_id", lambda: "another")
+    theirs = spare_start.address_of(settings)
+    assert own.name.partition("-")[0] != theirs.name.partition("-")[0], "so that neither asks the other's to end"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    spare_start.stop_older(theirs)
+    assert own.exists(), "nobody answers there, and it is new"
+    os.utime(own, (1, 1))
+    spare_start.stop_older(theirs)
+    assert not own.exists()

@@ -304,3 +304,25 @@ def test_dots_lead_nothing_out_of_volumes(spark_cells: Callable[..., Any]) -> No
     assert len(told) == 11
     assert all("leads out of /" in line for line in told), told
     assert literal == "/Volumes/../x"
+
+
+@pytest.mark.parametrize("error", ["ValueError('no ' + held)", "KeyError(held)", "Odd()"])
+def test_an_error_in_a_batch_brings_no_secret_into_the_driver_s_log(
+    spark_cells: Callable[..., Any], answers: Any, driver: str, error: str
+) -> None:
+    secret = f"secret-{uuid4().hex}"
+    code = (
+        "held = dbutils.secrets.get('scope', 'key')\n"
+        "class Odd(Exception):\n    def __str__(self):\n        return 'odd ' + held\n"
+        "def take(batch, number):\n"
+        "    try:\n        raise OSError('first ' + held)\n"
+        f"    except OSError as first:\n        raise {error} from first\n"
+        "spark.readStream.format('rate').load().writeStream.foreachBatch(take).start().awaitTermination()"
+    )
+    ran = spark_cells(code, answers=answers(vault={"scope": {"key": secret}}))
+    assert not ran.result.success
+    assert "[REDACTED]" in ran.text
+    folder = Path(driver).parent
+    logs = [file for file in (folder, *folder.parents[:3]) for file in file.rglob("*.log") if file.is_file()]
+    assert any("[REDACTED]" in file.read_text(errors="replace") for file in logs)
+    assert not [file for file in logs if secret in file.read_text(errors="replace")]

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medallion.runtime.sql_text import split_statements, substitute, tokens
+from medallion.errors import MedallionError
+from medallion.runtime.pipelines.file_reading import owner
+from medallion.runtime.pipelines.statements import statements
+from medallion.runtime.spark.copy_text import parse_copy
+from medallion.runtime.spark.statements import split_arguments, streamed, without_auto
+from medallion.runtime.sql_markers import fill_markers
+from medallion.runtime.sql_text import END, closing, read_tokens, split_statements, substitute, tokens
 
 
 @pytest.mark.parametrize(
@@ -98,3 +106,61 @@ def test_no_text_takes_long(text: str) -> None:
 
 def test_a_string_without_an_end_is_one_token_with_the_rest() -> None:
     assert [piece for _, piece, _ in tokens("SELECT 'a; b \\")] == ["SELECT", " ", "'a; b \\"]
+
+
+PIECES = st.sampled_from(
+    [
+        *("COPY", "INTO", "FROM", "SELECT", "BY", "POSITION", "FILEFORMAT", "FILES", "PATTERN", "FORMAT_OPTIONS", "t"),
+        *(
+            "CREATE",
+            "STREAMING",
+            "TABLE",
+            "MATERIALIZED",
+            "VIEW",
+            "CONSTRAINT",
+            "EXPECT",
+            "FLOW",
+            "AUTO",
+            "CDC",
+            "KEYS",
+        ),
+        *("STREAM", "read_files", "cloud_files", "(", ")", ",", "=", ">", ".", "'x'", "`n`", "-- c\n", "/* c */", "AS"),
+        *("IDENTIFIER", "COPY_OPTIONS", "SEQUENCE", "CLUSTER", "LIST", "APPLY", "CHANGES", "''", '"', "/*", "{{a}}"),
+    ]
+)
+
+
+class Constants:
+    """The texts of the expressions, without Spark."""
+
+    def of(self, expressions: list[str]) -> list[str]:
+        return list(expressions)
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(PIECES, max_size=14), st.sampled_from(["", "COPY INTO ", "COPY INTO t FROM ", "FROM STREAM(", "CREATE "])
+)
+def test_a_broken_statement_is_an_error_of_ours(pieces: list[str], start: str) -> None:
+    """Each reader meets the end of the text as a token: no statement ends in an IndexError."""
+    text = start + " ".join(pieces)
+    words = read_tokens(text)
+    readers: list[Callable[[], object]] = [
+        lambda: parse_copy(text, words, Constants()),  # type: ignore[arg-type]
+        lambda: without_auto(text, words),
+        lambda: list(statements(text)),
+        lambda: [streamed(words, place, closing(words, place + 1)) for place in range(len(words))],
+        lambda: split_arguments(text, words),
+        lambda: owner(text, ""),
+        lambda: fill_markers(text, {}),
+    ]
+    for read in readers:
+        with suppress(MedallionError):
+            read()
+
+
+def test_behind_the_last_token_is_the_end() -> None:
+    words = read_tokens("a -- b")
+    assert (len(words), words[0].word, words[1].kind, words[99].text, words[-1].text) == (1, "A", END, "", "a")
+    assert read_tokens("-- nothing")[0].kind == END
+    assert [token.text for token in read_tokens("a b c")[1:]] == ["b", "c"]

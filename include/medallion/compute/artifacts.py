@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from medallion.compute.environments import without_credentials
+from medallion.compute.programs import run_program
+from medallion.core.environment import for_user_code
 from medallion.settings import Settings
 from medallion.spec.libraries import LibraryError
 
@@ -68,8 +71,13 @@ def artifacts_of(artifacts: Mapping[str, Any], root: Path) -> list[Artifact]:
     found = []
     for name, raw in artifacts.items():
         kind = str((raw or {}).get("type") or "whl")
-        files = tuple(item["source"] for item in (raw or {}).get("files") or () if item.get("source"))
         folder = (root / str((raw or {}).get("path") or ".")).resolve()
+        # Sources are absolute: they count from the bundle's file, and the build may leave its files anywhere.
+        files = tuple(
+            os.path.relpath(root / item["source"], folder)
+            for item in (raw or {}).get("files") or ()
+            if item.get("source")
+        )
         found.append(Artifact(name, kind, folder, (raw or {}).get("build"), files or (OUTPUTS.get(kind, "dist/*"),)))
     return found
 
@@ -83,9 +91,9 @@ def build(artifact: Artifact, settings: Settings, progress: Progress) -> list[Bu
 
     root = settings.home / "artifacts"
     root.mkdir(parents=True, exist_ok=True)
-    key = f"{artifact.name}-{digest_of(artifact)}"
+    key = f"{file_name_of(artifact.name)}-{digest_of(artifact)}"
     folder = root / key
-    with FileLock(root / f"{artifact.name}.lock"):
+    with FileLock(root / f"{file_name_of(artifact.name)}.lock"):
         if not folder.is_dir():
             progress(f"building the artifact {artifact.name} of {artifact.folder}")
             draft = root / f"{key}.part"
@@ -93,8 +101,14 @@ def build(artifact: Artifact, settings: Settings, progress: Progress) -> list[Bu
             draft.mkdir()
             BUILDERS.get(bool(artifact.command), build_wheel)(artifact, draft)
             draft.rename(folder)
-    place = artifact.folder / Path(artifact.patterns[0]).parent
+    place = Path(os.path.normpath(artifact.folder / Path(artifact.patterns[0]).parent))
     return [Built(place / file.name, file) for file in sorted(folder.iterdir())]
+
+
+def file_name_of(name: str) -> str:
+    """A name for a folder by an artifact's name, which may hold any letters."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).lstrip("-")[:60]
+    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def build_wheel(artifact: Artifact, out: Path) -> None:
@@ -140,19 +154,9 @@ def run(artifact: Artifact, command: list[str], folder: Path) -> None:
     """
     # The build finds Python and uv of the product where the user's command names them without a path.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    environment = for_user_code(extra={"PATH": path, "UV_NO_PROGRESS": "1", "NO_COLOR": "1"})
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=BUILD_SECONDS,
-        )
+        done = run_program(command, seconds=BUILD_SECONDS, environment=environment, folder=folder, joined=True)
     except subprocess.TimeoutExpired:
         raise LibraryError(f"artifact {artifact.name}: the build took longer than {BUILD_SECONDS} s") from None
     if done.returncode:

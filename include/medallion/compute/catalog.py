@@ -36,6 +36,9 @@ def catalog_conf(lake: Path, volumes: Path | None = None, *, default_catalog: st
         f"spark.sql.catalog.{default_catalog}": CATALOG_CLASS,
         "spark.medallion.lake": root,
         "spark.medallion.defaultCatalog": default_catalog,
+        # The same for the local disk: a writer of data does not bring back a schema that was dropped meanwhile.
+        "spark.hadoop.medallion.lake": root,
+        "spark.hadoop.medallion.lake.defaultCatalog": default_catalog,
         "spark.sql.sources.default": "delta",
         # VACUUM spreads its listing over this many tasks, whatever the number of files (Spark's default: 10000).
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.compute.fingerprint import digest
+from medallion.compute.processes import draft_of
 
 if TYPE_CHECKING:
     from medallion.compute.java import Java
@@ -94,7 +95,7 @@ def start_making(archive: Archive) -> subprocess.Popen[bytes]:
 
 def draft(archive: Archive) -> Path:
     """Where this process lets the archive be made."""
-    return Path(f"{archive.file}.{os.getpid()}.part")
+    return draft_of(Path(archive.file))
 
 
 def finish(archive: Archive, status: int) -> bool:

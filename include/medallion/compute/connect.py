@@ -22,7 +22,7 @@ from medallion.compute.connection import Connection
 from medallion.compute.folder import DriverFolder, write_private
 from medallion.compute.processes import started_at
 from medallion.compute.session import SESSION_CATALOGS, USER_METADATA
-from medallion.errors import MedallionError, TargetError
+from medallion.errors import DriverLostError, MedallionError, TargetError
 
 MEASURES = "medallion.tasks.Measures"
 TABLE_IDENTIFIER = "org.apache.spark.sql.catalyst.TableIdentifier"
@@ -103,6 +103,8 @@ def connect(
         settings[USER_METADATA] = user_metadata
     try:
         port, token = open_session(connection, tag, settings)
+    except DriverLostError:
+        raise
     except Exception as error:
         connection.require_alive()
         raise MedallionError(f"could not connect to the Spark driver {connection.driver}: {error}") from error

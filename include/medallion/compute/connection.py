@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medallion.compute import gateway as gateways
-from medallion.compute.driver import LOOPBACK
 from medallion.compute.folder import DriverFolder, read_json
-from medallion.compute.processes import is_running
+from medallion.compute.master import LOOPBACK
+from medallion.compute.processes import host_id, is_running
+from medallion.compute.soundness import trouble
 from medallion.errors import DriverLostError
 
 CONNECT_SECONDS = 2.0
@@ -27,7 +28,7 @@ class Connection:
     :param driver: the driver's id.
     :param port: its main gateway on loopback.
     :param pid: the JVM's process.
-    :param started: the JVM's start time, seconds since the epoch.
+    :param started: the JVM's start, as `processes.started_at` gives it.
     :param key: key of the specification it was started for.
     :param environment: variables for processes that attach.
     """
@@ -36,7 +37,7 @@ class Connection:
     driver: str
     port: int
     pid: int
-    started: float | None
+    started: str | None
     key: str
     secret: str = field(repr=False)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -45,16 +46,20 @@ class Connection:
     def load(cls, path: Path) -> Connection:
         """The connection that a driver's host wrote.
 
-        :raises DriverLostError: the driver is gone.
+        :raises DriverLostError: the driver is gone, or it is another host's.
         """
-        raw = read_json(path)
         folder = DriverFolder(path.parent)
+        raw = read_json(path)
+        if raw is not None and raw["host"] != host_id():
+            raise DriverLostError(
+                f"the Spark driver {path.parent.name} belongs to another host ({raw['host']})", hint=RETRY_HINT
+            )
         try:
             secret = folder.secret.read_text(encoding="utf-8")
         except OSError:
             raw, secret = None, ""
         if raw is None:
-            raise DriverLostError(f"the Spark driver {path.parent.name} is gone", hint=RETRY_HINT)
+            raise gone(folder, f"the Spark driver {path.parent.name}")
         return cls(
             file=path,
             driver=raw["driver"],
@@ -76,6 +81,10 @@ class Connection:
             return False
         return True
 
+    def is_stopped(self) -> bool:
+        """Whether the JVM says that it has no SparkContext any more."""
+        return trouble(self.port, self.secret, thorough=False, on_cluster=False) is not None
+
     def cancel(self, tag: str) -> None:
         """Cancel the Spark jobs and streaming queries of the task with this tag; others go on.
 
@@ -88,4 +97,10 @@ class Connection:
     def require_alive(self) -> None:
         """:raises DriverLostError: the driver is gone."""
         if not self.alive():
-            raise DriverLostError(f"the Spark driver {self.driver} (process {self.pid}) is gone", hint=RETRY_HINT)
+            raise gone(DriverFolder(self.file.parent), f"the Spark driver {self.driver} (process {self.pid})")
+
+
+def gone(folder: DriverFolder, driver: str) -> DriverLostError:
+    """The error for a driver that is gone, with the reason where its host knew one."""
+    reason = folder.why_ended()
+    return DriverLostError(f"{driver} is gone" + (f": {reason}" if reason else ""), hint=RETRY_HINT)

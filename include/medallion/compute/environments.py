@@ -15,13 +15,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from medallion.compute.programs import run_program
+from medallion.core.environment import for_user_code
 from medallion.settings import Settings
-from medallion.spec.libraries import LibraryError
+from medallion.spec.libraries import LibraryError, name_of
+from medallion.spec.requirement_lines import Sources, hashes_of
 
 READY = "environment.json"
 LOCK_SECONDS = 1800
@@ -60,11 +63,13 @@ class Recipe:
     :param lines: lines of a requirements file; local files by absolute path.
     :param files: local wheels and folders among the lines, by the digest of their content.
     :param indexes: package indexes tried before the usual one.
+    :param sources: what the options among the lines say.
     """
 
     lines: tuple[str, ...]
     files: tuple[tuple[str, str], ...] = ()
     indexes: tuple[str, ...] = ()
+    sources: Sources = field(default_factory=Sources)
 
     def key(self, product: Mapping[str, str]) -> str:
         """Digest of all that makes a difference. A local file counts by its name and content, not by its place."""
@@ -72,6 +77,7 @@ class Recipe:
         for path, content in self.files:
             lines = [line.replace(path, f"{Path(path).name}={content}") for line in lines]
         parts = [FORMAT, sys.version_info[:2], sys.platform, sorted(lines), self.indexes, sorted(product.items())]
+        parts += [asdict(self.sources)] if self.sources != Sources() else []
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -93,7 +99,7 @@ def provide(settings: Settings, recipe: Recipe, progress: Progress) -> Site:
         with FileLock(root / f"{folder.name}.lock", timeout=LOCK_SECONDS):
             if (site := ready(folder)) is not None:
                 return site
-            progress(f"making a Python environment of {', '.join(recipe.lines)}")
+            progress(f"making a Python environment of {', '.join(map(without_credentials, recipe.lines))}")
             make(folder, recipe, product)
     except Timeout:
         raise LibraryError(f"another task has been making the environment {folder} for {LOCK_SECONDS} s") from None
@@ -125,8 +131,8 @@ def make(folder: Path, recipe: Recipe, product: Mapping[str, str]) -> None:
             own = [line for line in lines if not is_shared(line, product)]
             if own:
                 chosen = Path(scratch) / "own.txt"
-                chosen.write_text("\n".join(own) + "\n", encoding="utf-8")
-                run_uv("install", ["--no-deps", "--target", str(draft), "-r", str(chosen), *index_options(recipe)])
+                chosen.write_text("\n".join(with_hashes(own, recipe)) + "\n", encoding="utf-8")
+                run_uv("install", ["--no-deps", "--target", str(draft), "-r", str(chosen)], recipe)
         replaced = sorted(name for name in distributions(draft) if name in product)
         told = {"lines": recipe.lines, "installed": own, "replaced": replaced, "forkable": not replaced}
         told["holds"] = sorted(entry.name for entry in draft.iterdir() if entry.name != ".lock")
@@ -139,18 +145,45 @@ def make(folder: Path, recipe: Recipe, product: Mapping[str, str]) -> None:
 def resolve(scratch: Path, recipe: Recipe, product: Mapping[str, str]) -> list[str]:
     """Every package that the lines lead to, with versions; the product's versions where they will do."""
     asked, fixed, out = scratch / "asked.txt", scratch / "fixed.txt", scratch / "resolved.txt"
-    asked.write_text("\n".join(recipe.lines) + "\n", encoding="utf-8")
+    asked.write_text("\n".join(map(as_line, recipe.lines)) + "\n", encoding="utf-8")
     fixed.write_text("".join(f"{name}=={product[name]}\n" for name in FIXED if name in product), encoding="utf-8")
     # uv prefers the versions that stand in the file that it is about to write.
     out.write_text("".join(f"{name}=={version}\n" for name, version in product.items()), encoding="utf-8")
     options = ["--constraint", str(fixed), "--output-file", str(out), "--no-header", "--no-annotate"]
-    run_uv("compile", [str(asked), *options, *index_options(recipe)])
+    run_uv("compile", [str(asked), *options], recipe)
     return [line for line in out.read_text(encoding="utf-8").splitlines() if line and not line.startswith("-")]
 
 
-def index_options(recipe: Recipe) -> list[str]:
-    """uv's options for the indexes of a recipe."""
-    return [word for index in recipe.indexes for word in ("--index", index)]
+def as_line(line: str) -> str:
+    """A line of a recipe as uv reads it: a local file as an address, so that its name is nothing but a name."""
+    path, bracket, extras = line.partition("[")
+    return f"{Path(path).as_uri()}{bracket}{extras}" if line.startswith("/") else line
+
+
+def with_hashes(lines: list[str], recipe: Recipe) -> list[str]:
+    """Resolved lines, with the hashes that the asked ones have: uv checks them as it installs."""
+    known = {name_of(line): hashes_of(line)[1] for line in recipe.lines if not line.startswith(("/", "-"))}
+    return [f"{line} {known.get(name_of(line), '')}".rstrip() for line in lines]
+
+
+def source_options(sources: Sources) -> list[str]:
+    """uv's options for what holds no secret of where packages come from."""
+    options = [f"--no-binary={name}" for name in sources.no_binary]
+    options += [f"--only-binary={name}" for name in sources.only_binary]
+    options += ["--no-index"] if sources.no_index else []
+    return [*options, "--prerelease=allow"] if sources.pre else options
+
+
+def source_variables(recipe: Recipe) -> dict[str, str]:
+    """uv's variables for the rest: every user of a machine sees command lines, and addresses may hold passwords."""
+    sources = recipe.sources
+    found = {
+        "UV_DEFAULT_INDEX": sources.index,
+        "UV_INDEX": " ".join((*recipe.indexes, *sources.extra)),
+        "UV_FIND_LINKS": ",".join(sources.links),
+        "UV_INSECURE_HOST": " ".join(sources.trusted),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def is_shared(line: str, product: Mapping[str, str]) -> bool:
@@ -159,25 +192,18 @@ def is_shared(line: str, product: Mapping[str, str]) -> bool:
     return bool(version) and product.get(normal(name)) == version.strip()
 
 
-def run_uv(command: str, arguments: list[str]) -> None:
-    """Run `uv pip <command>`.
+def run_uv(command: str, arguments: list[str], recipe: Recipe) -> None:
+    """Run `uv pip <command>` with the sources of a recipe.
 
     :raises LibraryError: it failed; carries its last lines.
     """
     from uv import find_uv_bin
 
-    environment = {**os.environ, "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
-    line = [find_uv_bin(), "pip", command, "--python", sys.executable, *arguments]
+    quiet = {"UV_NO_PROGRESS": "1", "NO_COLOR": "1", "GIT_ALLOW_PROTOCOL": "https:ssh:file"}
+    environment = for_user_code(extra={**quiet, **source_variables(recipe)})
+    line = [find_uv_bin(), "pip", command, "--python", sys.executable, *arguments, *source_options(recipe.sources)]
     try:
-        done = subprocess.run(
-            line,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=environment,
-            timeout=INSTALL_SECONDS,
-        )
+        done = run_program(line, seconds=INSTALL_SECONDS, environment=environment)
     except subprocess.TimeoutExpired:
         raise LibraryError(f"uv did not end within {INSTALL_SECONDS} s", hint="check the network") from None
     if done.returncode:

@@ -14,7 +14,10 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from medallion.errors import DriverLostError
+
 SESSION_CLASS = "org.apache.spark.sql.classic.SparkSession"
+CONTEXT_OBJECT = "org.apache.spark.SparkContext$"
 TAG_SETTING = "spark.medallion.tag"
 JAR_MAIN = "medallion.tasks.JarMain"
 TASK_JOBS = "medallion.tasks.TaskJobs"
@@ -25,22 +28,31 @@ CONNECT_TOKEN = "spark.connect.authenticate.token"  # noqa: S105  the setting's 
 CONNECT_USER = "medallion"
 
 
-_one_at_a_time = threading.Lock()
+LOOPBACK, LOOPBACK_ASIDE = "127.0.0.1", "127.1"
+"""Two spellings of one address: Py4J keeps one table of objects for all clients of an address and port in a process."""
+_one_at_a_time = {LOOPBACK: threading.Lock(), LOOPBACK_ASIDE: threading.Lock()}
 
 
 @contextlib.contextmanager
-def open_gateway(port: int, secret: str) -> Iterator[Any]:
+def open_gateway(port: int, secret: str, *, seconds: float | None = None, aside: bool = False) -> Iterator[Any]:
     """A Py4J client of the gateway at `port` on loopback. At the end the JVM lets go of the objects it gave.
 
-    One at a time in a process: Py4J keeps one table of objects for all clients of a port.
+    One at a time in a process, since all would share one table of objects, and one more aside.
+
+    :param seconds: how long each call may wait for its answer.
+    :param aside: do not keep others waiting: for calls that may last.
     """
     from py4j.java_gateway import GatewayParameters, JavaGateway
 
     quiet_py4j()
     # JavaGateway, not pyspark's ClientServer: it needs no thread of its own, and calls from one thread use one
     # connection, hence one thread of the JVM.
-    with _one_at_a_time:
-        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=secret, auto_convert=True))
+    address = LOOPBACK_ASIDE if aside else LOOPBACK
+    with _one_at_a_time[address]:
+        parameters = GatewayParameters(
+            address=address, port=port, auth_token=secret, auto_convert=True, read_timeout=seconds
+        )
+        gateway = JavaGateway(gateway_parameters=parameters)
         try:
             yield gateway
         finally:
@@ -75,16 +87,34 @@ class NotPy4J(logging.Filter):
 
 
 def java_class(gateway: Any, name: str) -> Any:
-    """A Java class by its full name."""
-    part = gateway.jvm
-    for word in name.split("."):
-        part = getattr(part, word)
-    return part
+    """A Java class by its full name.
+
+    `gateway.jvm` would ask the JVM for each part of the name what it is.
+    """
+    from py4j.java_gateway import JavaClass
+
+    return JavaClass(name, gateway._gateway_client)
+
+
+def first_session(gateway: Any) -> Any:
+    """The driver's first session, made with its SparkContext; no task uses it."""
+    return java_class(gateway, SESSION_CLASS).builder().getOrCreate()
 
 
 def root_session(gateway: Any) -> Any:
-    """The driver's first session, made when there is none; no task uses it."""
-    return java_class(gateway, SESSION_CLASS).builder().getOrCreate()
+    """The driver's first session.
+
+    :raises DriverLostError: its SparkContext was stopped. Spark would make another, which nobody looks after.
+    """
+    if active_context(gateway) is None:
+        raise DriverLostError("the SparkContext of the driver has ended")
+    return first_session(gateway)
+
+
+def active_context(gateway: Any) -> Any:
+    """The JVM's SparkContext; None when it was stopped. Asking for a session instead would make a new one."""
+    found = getattr(java_class(gateway, CONTEXT_OBJECT), "MODULE$").getActive()
+    return found.get() if found.isDefined() else None
 
 
 def cancel_tag(gateway: Any, tag: str) -> None:

@@ -15,10 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from medallion.compute.environments import without_credentials
+from medallion.compute.programs import run_program
+from medallion.core.environment import for_user_code
 from medallion.errors import MedallionError
+from medallion.spec.git_url import refused_url
 from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -26,6 +29,25 @@ if TYPE_CHECKING:
     from medallion.spec.job import GitSource
 
 SECONDS = 900
+ALWAYS = {
+    # A Git whose worker was killed ends by itself when its server is silent for so many seconds.
+    "http.lowSpeedLimit": "1",
+    "http.lowSpeedTime": "300",
+    # A repository is data until a task runs its files: no hook, no watcher, no program as address, no other repository.
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "protocol.ext.allow": "never",
+    "submodule.recurse": "false",
+    "fetch.recurseSubmodules": "false",
+}
+"""Git's settings for every call, over those of the user and of the repository."""
+KEPT_ENVIRONMENT = re.compile(
+    r"GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_\w+|PROXY_\w+|HTTP_\w+|CONFIG_\w+|TRACE\w*)"
+)
+"""Git's variables that say how the user reaches a server. Others, as hooks have them, name another repository."""
+PASSWORD = "MEDALLION_GIT_PASSWORD"  # noqa: S105  a variable's name
+HELPER = f'!f() {{ test "$1" = get && printf "password=%s\\n" "${PASSWORD}"; }}; f'
+"""Answers Git's question for a password from that variable."""
 SHOWN_LINES = 6
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 SHORT_COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -74,6 +96,11 @@ class Repository:
         return without_credentials(self.url)
 
     @property
+    def address(self) -> str:
+        """The URL that Git is given: over HTTP without the login, as every user of a machine sees command lines."""
+        return split_login(self.url)[0]
+
+    @property
     def folder(self) -> Path:
         """Where the copy and the checkouts are."""
         name = Path(urlsplit(self.url).path or self.url).stem or "repository"
@@ -91,6 +118,7 @@ class Repository:
         """
         from filelock import FileLock
 
+        self.refuse_options(ref.name)
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / ".lock"):
             if not self.copy.is_dir():
@@ -103,6 +131,19 @@ class Repository:
             elif ref.kind != "commit":
                 return self.fetched(ref)
             return self.searched(ref)
+
+    def refuse_options(self, *values: str) -> None:
+        """What a job states must not be an option of Git, nor a program for it to run.
+
+        :raises GitError: it would be.
+        """
+        if reason := refused_url(self.url):
+            raise GitError(reason[0], hint=reason[1])
+        for value in values:
+            if value.startswith("-"):
+                raise GitError(
+                    f"{value!r} begins with a dash, so Git would take it for an option", hint="correct git_source"
+                )
 
     def fetched(self, ref: Ref) -> str:
         """Fetch the newest state of a branch or tag."""
@@ -132,12 +173,23 @@ class Repository:
 
     def fetch(self, *refs: str, options: Sequence[str] = ("--depth=1",)) -> str | None:
         """Fetch refs; None, or what Git said when it failed."""
-        done = run("--git-dir", str(self.copy), "fetch", "--quiet", "--force", *options, self.url, *refs)
+        done = run(
+            "--git-dir",
+            str(self.copy),
+            "fetch",
+            "--quiet",
+            "--force",
+            *options,
+            "--",
+            self.address,
+            *refs,
+            login=self.url,
+        )
         return None if done.returncode == 0 else without_credentials(done.stderr)
 
     def names(self, kind: str) -> list[str]:
         """Names of the remote's branches (`heads`) or tags."""
-        done = run("ls-remote", "--quiet", f"--{kind}", self.url)
+        done = run("ls-remote", "--quiet", f"--{kind}", "--", self.address, login=self.url)
         found = [line.partition(f"refs/{kind}/")[2] for line in done.stdout.splitlines()]
         return sorted(name for name in found if name and not name.endswith("^{}"))
 
@@ -157,6 +209,7 @@ class Repository:
         """
         from filelock import FileLock
 
+        self.refuse_options(commit, *patterns)
         part = f"-{hashlib.sha256(chr(0).join(patterns).encode()).hexdigest()[:8]}" if patterns else ""
         place = self.folder / f"{commit}{part}"
         if place.is_dir():
@@ -211,26 +264,63 @@ def repository(settings: Settings, source: GitSource) -> Repository:
     return Repository(source.git_url, settings.home)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def split_login(url: str) -> tuple[str, tuple[str, str] | None]:
+    """An address of HTTP without its user and password, and these; any other address as it is."""
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in {"http", "https"} or "@" not in parts.netloc:
+        return url, None
+    login, _, host = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    return urlunsplit(parts._replace(netloc=host)), (unquote(user), unquote(password))
+
+
+def git_environment(login: str = "") -> dict[str, str]:
+    """The environment of Git.
+
+    :param login: an address whose user and password Git shall use.
+    """
+    environment = {
+        name: value
+        for name, value in for_user_code().items()
+        if not name.startswith("GIT_") or KEPT_ENVIRONMENT.fullmatch(name)
+    }
+    environment.pop("GIT_CONFIG_PARAMETERS", None)
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LFS_SKIP_SMUDGE": "0"}
+    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=60 -o ServerAliveInterval=30")
+    return environment | login_settings(login, first=int(environment.get("GIT_CONFIG_COUNT") or 0))
+
+
+def login_settings(url: str, *, first: int) -> dict[str, str]:
+    """Variables by which Git has the login of an address, which its command line does not show.
+
+    :param first: number of the first setting; those before it are the user's own.
+    """
+    address, found = split_login(url)
+    if found is None:
+        return {}
+    (user, password), parts = found, urlsplit(address)
+    section = f"credential.{parts.scheme}://{parts.netloc}"
+    settings = [(f"{section}.username", user)]
+    if password:
+        # The empty one makes Git forget the user's own helpers for this server.
+        settings += [(f"{section}.helper", ""), (f"{section}.helper", HELPER)]
+    variables = {"GIT_CONFIG_COUNT": str(first + len(settings)), PASSWORD: password}
+    for number, (name, value) in enumerate(settings, start=first):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
+
+
+def run(*arguments: str, login: str = "") -> subprocess.CompletedProcess[str]:
     """Run Git without a terminal.
 
+    :param login: an address whose user and password Git shall use.
     :raises GitError: there is no Git on this machine, or it took too long.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in {"GIT_DIR", "GIT_WORK_TREE"}}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_LFS_SKIP_SMUDGE": "0"}
-    environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     program = shutil.which("git")
     if program is None:
         raise GitError("there is no Git on this machine", hint="install git")
+    settings = [word for name, value in ALWAYS.items() for word in ("-c", f"{name}={value}")]
     try:
-        return subprocess.run(
-            [program, *arguments],
-            env=environment,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
+        return run_program([program, *settings, *arguments], seconds=SECONDS, environment=git_environment(login))
     except subprocess.TimeoutExpired:
         raise GitError(f"Git did not end within {SECONDS} s", hint="check the network") from None

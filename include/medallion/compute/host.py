@@ -25,12 +25,22 @@ from typing import Any
 from filelock import FileLock
 
 from medallion.compute import gateway as gateways
+from medallion.compute.application import Application
 from medallion.compute.cds import Archive, finish, start_making, wanted
-from medallion.compute.folder import DriverFolder, read_json, write_private
-from medallion.compute.processes import end_all, family, is_running, started_at
+from medallion.compute.folder import DriverFolder, hold, mtime_ns, read_json, write_private
+from medallion.compute.master import is_local
+from medallion.compute.processes import end_all, family, host_id, is_running, started_at
+from medallion.compute.soundness import trouble
+from medallion.core.descendants import HOST, name_process
+from medallion.core.environment import for_user_code
 
 TICK_SECONDS = 0.5
+DOUBT_SECONDS = 0.1  # somebody waits until a doubt is settled
+LOOK_SECONDS = 2.0
 END_SECONDS = 10.0
+BEAT_SECONDS = 30.0
+DELTA_STATE = ("Delta Table State", "Delta Source Snapshot")
+"""How the names begin of what Delta caches: the files of a table's version, for all sessions."""
 QUIET_SECONDS = 20.0  # without a lease, before the archive of classes is made
 DROPPED_ENVIRONMENT = ("SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET", "SPARK_REMOTE")
 
@@ -86,12 +96,16 @@ class DriverHost:
         self.port = 0
         self.secret = ""
         self.archivist = Archivist(self.launch["archive"])
+        master, patience = self.launch["master"], self.launch["start_seconds"]
+        self.application = None if is_local(master) else Application(master, folder.logs[1], patience)
         self.jvm: subprocess.Popen[bytes] | None = None
+        self.next_look = 0.0
 
     def run(self) -> int:
         """Start the driver and stay until it ends. Gives the exit status."""
         signal.signal(signal.SIGTERM, self.on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        alive = hold(self.folder.alive)
         jvm = self.jvm = self.start()
         try:
             if not self.await_gateway(jvm):
@@ -101,6 +115,7 @@ class DriverHost:
             self.watch(jvm)
         finally:
             self.end(jvm)
+            alive.close()
         return 0
 
     def on_signal(self, signum: int, frame: FrameType | None) -> None:
@@ -109,7 +124,7 @@ class DriverHost:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the JVM with its output in jvm.log."""
-        environment = {name: text for name, text in os.environ.items() if name not in DROPPED_ENVIRONMENT}
+        environment = {name: text for name, text in for_user_code().items() if name not in DROPPED_ENVIRONMENT}
         environment.update(self.launch["environment"])
         environment["_PYSPARK_DRIVER_CONN_INFO_PATH"] = str(self.info_file)
         with self.folder.logs[0].open("wb") as log:
@@ -145,7 +160,11 @@ class DriverHost:
         self.info_file.unlink()
         try:
             with gateways.open_gateway(self.port, self.secret) as gateway:
-                gateways.root_session(gateway).sessionState()
+                gateways.first_session(gateway).sessionState()
+                if self.application is not None:
+                    reason = self.application.wait_for_executor(gateway, deadline)
+                    if reason is not None:
+                        return self.fail(reason)
         except Exception as error:  # noqa: BLE001  anything that Spark says here is the reason
             return self.fail(f"Spark did not start: {str(error).splitlines()[0]}\n{error}")
         return True
@@ -160,6 +179,7 @@ class DriverHost:
         write_private(self.folder.secret, self.secret)
         connection = {
             "driver": self.folder.path.name,
+            "host": host_id(),
             "port": self.port,
             "pid": jvm.pid,
             "started": started_at(jvm.pid),
@@ -175,18 +195,24 @@ class DriverHost:
         for statement in self.launch["warm"]:
             if self.ending.is_set():
                 return
-            with contextlib.suppress(Exception), gateways.open_gateway(self.port, self.secret) as gateway:
-                gateways.root_session(gateway).newSession().sql(statement).collectToPython()
+            gateway = gateways.open_gateway(self.port, self.secret, aside=True)
+            with contextlib.suppress(Exception), gateway as opened:
+                gateways.root_session(opened).newSession().sql(statement).collectToPython()
 
     def watch(self, jvm: subprocess.Popen[bytes]) -> None:
         """Return when the driver shall end or has ended."""
-        used = time.monotonic()
+        used = beat = time.monotonic()
         dirty = False
         archivist = self.archivist
-        while not self.ending.wait(TICK_SECONDS):
+        while not self.pause():
             if jvm.poll() is not None:
                 return
-            self.reap()
+            if time.monotonic() - beat > BEAT_SECONDS:
+                beat = time.monotonic()
+                self.folder.alive.touch()
+            ended = self.reap()
+            if self.is_of_no_use(ended=ended):
+                return
             busy = bool(self.folder.live_leases() or self.attached())
             archivist.tick(busy=busy)
             if busy:
@@ -196,6 +222,34 @@ class DriverHost:
             elif dirty:
                 dirty = False
                 self.clear_caches()
+
+    def pause(self) -> bool:
+        """Wait until the next tick, or until somebody doubts the driver. True when it shall end."""
+        until = time.monotonic() + TICK_SECONDS
+        while not self.ending.wait(DOUBT_SECONDS):
+            if time.monotonic() >= until or self.folder.doubted.exists():
+                return False
+        return True
+
+    def is_of_no_use(self, *, ended: bool) -> bool:
+        """Whether the driver can do no work any more; the reason is kept, and a doubt settled.
+
+        :param ended: a task's process has just ended, which may have stopped what all share.
+        """
+        try:
+            reason = self.application.trouble(self.port, self.secret) if self.application is not None else None
+        except Exception:  # noqa: BLE001  the JVM ends or is too busy to answer: the next look tells
+            reason = None
+        doubt = mtime_ns(self.folder.doubted)
+        if reason is None and (doubt or ended or time.monotonic() > self.next_look):
+            self.next_look = time.monotonic() + LOOK_SECONDS
+            on_cluster = self.application is not None
+            reason = trouble(self.port, self.secret, thorough=bool(doubt), on_cluster=on_cluster)
+        if reason is not None:
+            self.folder.keep_end(reason)
+        elif doubt and doubt == mtime_ns(self.folder.doubted):  # else it is doubted anew
+            self.folder.doubted.unlink(missing_ok=True)
+        return reason is not None
 
     def give_up(self) -> bool:
         """Take the driver out of the pool, unless a lease came in between."""
@@ -214,8 +268,9 @@ class DriverHost:
         """Files of attached processes."""
         return sorted(self.folder.sessions.glob("*.json"))
 
-    def reap(self) -> None:
-        """Clean up after task processes that ended."""
+    def reap(self) -> bool:
+        """Clean up after task processes that ended; whether there were any."""
+        ended = False
         for path in self.attached():
             session = read_json(path)
             if session is None or is_running(session["pid"], session["started"]):
@@ -223,16 +278,13 @@ class DriverHost:
             with contextlib.suppress(Exception), gateways.open_gateway(self.port, self.secret) as gateway:
                 close_session(gateway, session)
             path.unlink(missing_ok=True)
+            ended = True
+        return ended
 
     def clear_caches(self) -> None:
-        """Nobody is there: drop what tasks cached, so that an idle driver stays small."""
+        """Nobody is there: drop what tasks cached."""
         with contextlib.suppress(Exception), gateways.open_gateway(self.port, self.secret) as gateway:
-            session = gateways.root_session(gateway)
-            session.sharedState().cacheManager().clearCache()
-            context = gateways.java_class(gateway, "org.apache.spark.api.java.JavaSparkContext")(session.sparkContext())
-            for rdd in list(context.getPersistentRDDs().values()):
-                rdd.unpersist()
-            gateways.java_class(gateway, "java.lang.System").gc()
+            clear_caches(gateway)
 
     def end(self, jvm: subprocess.Popen[bytes]) -> None:
         """End the JVM and its Python workers, then remove the folder; after a failed start the starter does that."""
@@ -250,6 +302,20 @@ class DriverHost:
             self.folder.retire()
 
 
+def clear_caches(gateway: Any) -> None:
+    """Drop what tasks cached, so that an idle driver stays small.
+
+    Delta's own stay: it would go on to read a table's whole log anew for each statement, until the table's next commit.
+    """
+    session = gateways.root_session(gateway)
+    session.sharedState().cacheManager().clearCache()
+    context = gateways.java_class(gateway, "org.apache.spark.api.java.JavaSparkContext")(session.sparkContext())
+    for rdd in list(context.getPersistentRDDs().values()):
+        if not str(rdd.name()).startswith(DELTA_STATE):
+            rdd.unpersist()
+    gateways.java_class(gateway, "java.lang.System").gc()
+
+
 def close_session(gateway: Any, session: dict[str, Any]) -> None:
     """Cancel what an ended task process left in the JVM and close its gateway, which frees its objects."""
     gateways.cancel_tag(gateway, session["tag"])
@@ -265,6 +331,7 @@ def main() -> int:
         print(pid, flush=True)  # noqa: T201  the starter reads it
         return 0
     os.setsid()
+    name_process(HOST)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, sys.stdout.fileno())
     return DriverHost(folder).run()

@@ -121,11 +121,19 @@ def fetch(jar: Jar, folder: Path, settings: Settings, *, bar: bool) -> Path:
             downloader = pooch.HTTPDownloader(progressbar=shown if bar else False, timeout=60)
             return Path(store.fetch(jar.file, downloader=downloader))
     except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-        raise TargetError(
-            f"could not fetch {jar.file} from {source}: {reason(error)}",
-            hint="check the network, or name a mirror of Maven Central with the setting maven_repository "
-            f"(MEDALLION_MAVEN_REPOSITORY), or put the file into {folder}",
-        ) from error
+        why = reason(error)
+        raise TargetError(f"could not fetch {jar.file} from {source}: {why}", hint=advice(why, folder)) from error
+
+
+def advice(why: str, folder: Path) -> str:
+    """What to do about a JAR that could not be had."""
+    mirror = (
+        "name a mirror of Maven Central with the setting maven_repository (MEDALLION_MAVEN_REPOSITORY), "
+        f"or put the file into {folder}"
+    )
+    if "certificate" in why.lower():
+        return f"name the file of your own authorities' certificates with the variable REQUESTS_CA_BUNDLE, or {mirror}"
+    return f"check the network, or {mirror}"
 
 
 def reason(error: Exception) -> str:

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.compute import artifacts
+from medallion.compute.archives import check_archive
 from medallion.compute.environments import Recipe
 from medallion.compute.paths import to_local
 from medallion.spec.libraries import LibraryError
 from medallion.spec.problems import did_you_mean
+from medallion.spec.requirement_lines import Sources, refuse_options
+from medallion.spec.source import SourceError, decode, read_bytes
 
 if TYPE_CHECKING:
     from medallion.runtime.protocol import Places
@@ -59,18 +62,28 @@ class Shelf:
             lines += self.based_on(self.local(wanted.base, self.root))
         for pattern in wanted.wheels:
             lines += [str(file) for file in self.files(pattern)]
-        lines = list(dict.fromkeys(lines))
-        files = tuple((str(file), content_of(file)) for file in map(file_of, lines) if file is not None)
-        return Recipe(tuple(lines), files, wanted.indexes)
+        sources = Sources()
+        packages = [line for line in dict.fromkeys(lines) if is_constraint(line) or not sources.take(line)]
+        files = [file for file in map(file_of, packages) if file is not None]
+        for file in files:
+            check_archive(file)
+        return Recipe(tuple(packages), tuple((str(file), content_of(file)) for file in files), wanted.indexes, sources)
 
     def expanded(self, lines: Iterable[str], folder: Path, depth: int = 0) -> Iterator[str]:
-        """Requirement lines with included files put in and with local paths absolute."""
+        """Requirement lines with included files put in and with local paths absolute.
+
+        :raises LibraryError: a file is missing, or a line has an option of pip that is not taken from a job.
+        """
         for raw in lines:
             line = re.sub(r"(^|\s)#.*", "", raw).strip()
             if not line:
                 continue
             if found := INCLUDE.fullmatch(line):
-                flag, path = found[1], self.local(found[2].strip().strip("\"'"), folder)
+                flag, named = found[1], found[2].strip().strip("\"'")
+                if flag.startswith(("-e", "--e")) and "://" in named:
+                    yield named
+                    continue
+                path = self.local(named, folder)
                 if flag.startswith(("-r", "--r")):
                     yield from self.included(path, depth + 1)
                 elif flag.startswith(("-e", "--e")):
@@ -80,20 +93,22 @@ class Shelf:
             elif PATH_LINE.fullmatch(line) or (line.endswith(".whl") and "://" not in line):
                 yield from (str(file) for file in self.files(line, folder))
             else:
+                if not Sources().take(line):
+                    refuse_options(line)
                 yield line
 
     def included(self, file: Path, depth: int) -> list[str]:
         """The lines of a requirements file."""
         if depth > DEPTH:
             raise LibraryError(f"{file}: requirements files include each other")
-        text = existing(file).read_text(encoding="utf-8-sig").replace("\\\n", " ")
+        text = text_of(existing(file)).replace("\\\n", " ")
         return list(self.expanded(text.splitlines(), file.parent, depth))
 
     def based_on(self, file: Path) -> list[str]:
         """The dependencies of a base environment, a YAML file."""
         import yaml
 
-        told = yaml.safe_load(existing(file).read_text(encoding="utf-8"))
+        told = yaml.safe_load(text_of(existing(file)))
         lines = (told or {}).get("dependencies") if isinstance(told, dict) else None
         return list(self.expanded([str(line) for line in lines or ()], file.parent))
 
@@ -167,9 +182,13 @@ def driver_conf(shelf: Shelf, wanted: Wanted) -> dict[str, str]:
     return conf
 
 
+UPLOADED = ".internal"
+"""The folder below `${workspace.artifact_path}` that Databricks' tool puts built files in."""
+
+
 def matches(stated: Path, pattern: Path) -> bool:
-    """Whether a built file is what a path or pattern names."""
-    same = stated.parent.resolve() == pattern.parent.resolve()
+    """Whether a built file is what a path or pattern names: where it is built, or where Databricks' tool puts it."""
+    same = pattern.parent.name == UPLOADED or stated.parent.resolve() == pattern.parent.resolve()
     return same and Path(stated.name).match(pattern.name)
 
 
@@ -177,6 +196,22 @@ def file_of(line: str) -> Path | None:
     """The local file of a requirement line, without its extras; None for other lines."""
     text = line.removeprefix("-c ").partition("[")[0]
     return Path(text) if text.startswith("/") else None
+
+
+def is_constraint(line: str) -> bool:
+    """Whether a line of a recipe names a file of constraints."""
+    return line.startswith("-c ")
+
+
+def text_of(file: Path) -> str:
+    """The text of a file of requirements.
+
+    :raises LibraryError: it is no regular file, or no text.
+    """
+    try:
+        return decode(read_bytes(file), file).removeprefix("\ufeff")
+    except SourceError as error:
+        raise LibraryError(f"{file}: {error.problem.message}", hint=error.problem.hint) from None
 
 
 def existing(path: Path) -> Path:

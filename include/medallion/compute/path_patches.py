@@ -15,6 +15,7 @@ import importlib.abc
 import importlib.machinery
 import io
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -55,16 +56,25 @@ ENTRANCES: dict[str, tuple[str, ...]] = {
 
 _table: Table = ()
 _starts: tuple[str, ...] = ()
+_absent: frozenset[str] = frozenset()  # folders of the table that this machine does not have
 _directory: str | None = None  # the working directory by the user's name, while it is a mapped one
 _real_getcwd = os.getcwd
 _real_scandir = os.scandir
 
 
-def install(table: Table) -> None:
-    """Replace the functions once; later calls change the table."""
-    global _table, _starts
+def installed() -> Table:
+    """The prefixes that this process maps."""
+    return _table
+
+
+def install(table: Table, *, absent: frozenset[str] = frozenset()) -> None:
+    """Replace the functions once; later calls change the table.
+
+    :param absent: folders of the table that this machine does not have: a path below them is refused with the reason.
+    """
+    global _table, _starts, _absent
     first = not _table
-    _table, _starts = table, tuple({*ROOTS, *(prefix for prefix, _ in table)})
+    _table, _starts, _absent = table, tuple({*ROOTS, *(prefix for prefix, _ in table)}), absent
     if not first:
         return
     unlink = os.unlink
@@ -76,14 +86,20 @@ def install(table: Table) -> None:
     replace_os("chdir", chdir(os.chdir))
     replace_os("getcwd", getcwd)
     opener = opening(io.open)
+    opener.__module__, opener.__qualname__ = "io", "open"  # pickled by name: Spark's workers have their own
     builtins.open = io.open = opener
     for module, name in CAPTURED:
         if module in sys.modules:
             setattr(sys.modules[module], name, opener)
+    # A notebook's `open` goes to Spark's workers with the functions that use it, and with what it wraps.
+    if (guarded := getattr(sys.modules.get("IPython.core.interactiveshell"), "_modified_open", None)) is not None:
+        guarded.__wrapped__ = opener
     replace_captured(opener, unlink)
     replace_popen()
     sys.path_hooks.insert(0, finder_of_mapped)
-    sys.path_importer_cache.clear()
+    # What was found for other folders stays: listing them again would cost a task's start, and each later import.
+    for entry in [entry for entry in sys.path_importer_cache if entry.startswith(_starts)]:
+        del sys.path_importer_cache[entry]
     for module in ENTRANCES:
         if module in sys.modules:
             replace_entrances(sys.modules[module])
@@ -93,7 +109,7 @@ def install(table: Table) -> None:
 def local(path: Any) -> Any:
     """The local path of a mapped path; everything else as it came, descriptors too.
 
-    :raises FileNotFoundError: its `..` lead out of /Volumes or the like.
+    :raises FileNotFoundError: its `..` lead out of /Volumes or the like, or this machine does not have the folder.
     """
     if isinstance(path, str):
         text = path
@@ -109,13 +125,29 @@ def local(path: Any) -> Any:
         return path
     if (root := left_root(text)) is not None:
         raise FileNotFoundError(errno.ENOENT, f"the path leads out of {root}", text)
-    return mapped(text, _table) or path
+    found = mapped(text, _table)
+    if found is not None and _absent:
+        refuse_absent(text, found)
+    return found or path
+
+
+def refuse_absent(text: str, found: str) -> None:
+    """:raises FileNotFoundError: the path is below a folder that only the driver's machine has."""
+    folder = next((folder for folder in _absent if found == folder or found.startswith(folder + "/")), None)
+    if folder is not None:
+        told = (
+            f"this executor's machine ({platform.node()}) does not have the folder {folder} that the path stands for; "
+        )
+        raise FileNotFoundError(
+            errno.ENOENT, told + "share it with the workers of the cluster under the same path", text
+        )
 
 
 def replace_os(name: str, function: Callable[..., Any]) -> None:
     """Put a function into os, and into os's sets of what functions can do."""
     old = getattr(os, name)
     setattr(os, name, function)
+    function.__module__ = "os"  # pickled by name: Spark's workers have their own
     for capability in CAPABILITIES:
         known = getattr(os, capability)
         if old in known:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Table = tuple[tuple[str, str], ...]
 
 SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?!\\)")
-VOLUMES, DBFS, FILE_STORE = "/Volumes", "/dbfs", "/FileStore"
-ROOTS = frozenset({VOLUMES, DBFS, FILE_STORE, "/Workspace"})
+VOLUMES, DBFS, FILE_STORE, DATASETS = "/Volumes", "/dbfs", "/FileStore", "/databricks-datasets"
+ROOTS = frozenset({VOLUMES, DBFS, FILE_STORE, DATASETS, "/Workspace"})
 """First folders that `..` lead out of no path."""
 
 
@@ -35,6 +35,7 @@ def prefix_table(places: Places) -> Table:
         DBFS + VOLUMES: places.volumes,
         DBFS: dbfs,
         FILE_STORE: dbfs + FILE_STORE,
+        DATASETS: dbfs + DATASETS,
         **places.workspace,
     }
     return sort_table(tuple((prefix.rstrip("/"), folder.rstrip("/")) for prefix, folder in pairs.items()))

@@ -1,6 +1,7 @@
-"""The drivers of this machine: shared by specification, started when asked for, never twice. Runs on the worker.
+"""The drivers of this host: shared by specification, started when asked for, never twice. Runs on the worker.
 
-Everything is in files under <home>/drivers, so any process of the same user can take, give back and stop.
+Everything is in files under <drivers>/<host>, so any process of the same user and host can take, give back and stop. Other
+hosts' drivers are not looked at: only a run's lease is given back by name wherever it is.
 """
 
 from __future__ import annotations
@@ -14,22 +15,34 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 from filelock import FileLock
 
-from medallion.compute import jars, samples
-from medallion.compute.driver import DriverSpec, Launch, build_launch, write_logging
-from medallion.compute.folder import DriverFolder, read_json, tail_of, write_private
+from medallion.compute import jars, sample_files, samples
+from medallion.compute.application import end_in_words
+from medallion.compute.driver import DriverSpec, Launch, plan_driver, write_logging
+from medallion.compute.folder import LOGS, DriverFolder, read_json, remove_abandoned, tail_of, write_private
 from medallion.compute.java import find_java
-from medallion.compute.processes import end_all, family, is_running, started_at
+from medallion.compute.master import is_local, require_answer
+from medallion.compute.processes import end_all, family, host_id, is_running, started_at
+from medallion.compute.properties import PROPERTIES_FILE, properties_text
+from medallion.core.environment import for_user_code
 from medallion.errors import TargetError
 from medallion.settings import Settings
+from medallion.spec.bundle.workspace import User
 
+CLUSTER_IDLE_SECONDS = (
+    60  # a driver that nobody uses gives a cluster's executors back sooner than this machine's memory
+)
 POLL_SECONDS = 0.05
 STOP_SECONDS = 15.0
 PROGRESS_SECONDS = 5.0
+DOUBT_SECONDS = 30.0
+"""How long a doubted driver is waited for. Its host looks within a second; at most 20 where the driver does nothing."""
+OWN_SCHEMA_IN = ("main", "hive_metastore")
+"""Catalogs that have a schema of the user's short name."""
 
 Progress = Callable[[str], None]
 State = Literal["starting", "ready", "ending", "gone"]
@@ -63,14 +76,14 @@ def silent(message: str) -> None:
 
 
 class DriverPool:
-    """The drivers below a home folder.
+    """The drivers of a home folder on this host.
 
     :param settings: home, lake, volumes, idle time and so on.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.root = settings.home / "drivers"
+        self.root = settings.drivers / host_id()
 
     def acquire(self, spec: DriverSpec, holder: str, *, pid: int | None = None, progress: Progress = silent) -> Path:
         """Take a lease on a live driver for the specification, started when there is none; wait until it can be used.
@@ -94,21 +107,21 @@ class DriverPool:
 
     def release(self, holder: str) -> None:
         """Give a lease back. A name that holds nothing is fine."""
-        for folder in self.folders():
+        for folder in self.folders_of_all_hosts():
             folder.lease_file(holder).unlink(missing_ok=True)
 
     def release_run(self, prefix: str) -> int:
         """Give back every lease whose holder begins with `prefix`; how many there were."""
         released = 0
-        for folder in self.folders():
-            for lease in folder.live_leases():
-                if lease.holder.startswith(prefix):
-                    folder.lease_file(lease.holder).unlink(missing_ok=True)
+        for folder in self.folders_of_all_hosts():
+            for file in folder.leases.glob("*.json"):
+                if str((read_json(file) or {}).get("holder", "")).startswith(prefix):
+                    file.unlink(missing_ok=True)
                     released += 1
         return released
 
     def drivers(self) -> list[DriverStatus]:
-        """Every driver, oldest first."""
+        """Every driver of this host, oldest first."""
         found = [status(folder) for folder in self.folders()]
         return sorted(found, key=lambda item: item.started or 0.0)
 
@@ -134,19 +147,26 @@ class DriverPool:
         java = find_java(self.settings.java_home)
         delta = jars.fetch_jars(self.settings)
         samples.ensure(self.settings)
-        launch = build_launch(spec, self.settings, java, delta, self.root / "new")
+        sample_files.ensure(self.settings)
+        plan = plan_driver(spec, self.settings, java, delta)
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.touch()
+        fingerprint = plan.fingerprint
+        self.settle(fingerprint, progress)
         with FileLock(self.root / ".lock"):
-            folder = self.shared(launch)
+            folder = self.shared(fingerprint)
             if folder is None:
+                require_answer(spec.target, spec.master)
                 progress(f"starting a Spark driver ({java.origin}, Java {java.version})")
                 folder = DriverFolder(self.root / f"{spec.key[:8]}-{token_hex(3)}")
-                self.start(folder, spec, build_launch(spec, self.settings, java, delta, folder.path))
+                self.start(folder, spec, plan.launch(folder.path))
+                with contextlib.suppress(OSError):
+                    remove_abandoned(self.root.parent, self.root.name)
             if holder is not None:
                 folder.add_lease(holder, pid)
         return folder
 
-    def shared(self, launch: Launch) -> DriverFolder | None:
+    def shared(self, fingerprint: str) -> DriverFolder | None:
         """A live driver that was started in the same way. Dead ones are removed."""
         match = None
         for folder in self.folders():
@@ -155,10 +175,19 @@ class DriverPool:
                 continue
             if folder.ending.exists():
                 continue
-            raw = read_json(folder.launch)
-            if raw is not None and raw["fingerprint"] == launch.fingerprint:
+            if fits(folder, fingerprint) and not folder.doubted.exists():
                 match = folder
         return match
+
+    def settle(self, fingerprint: str, progress: Progress) -> None:
+        """Wait until the hosts of doubted drivers have looked at them. One that does not is left to those that have it."""
+        limit = time.monotonic() + DOUBT_SECONDS
+        waiting = [folder for folder in self.folders() if folder.doubted.exists() and fits(folder, fingerprint)]
+        while waiting and time.monotonic() < limit:
+            time.sleep(POLL_SECONDS)
+            waiting = [item for item in waiting if item.doubted.exists() and not item.ending.exists() and live(item)]
+        for folder in waiting:
+            progress(f"the Spark driver {folder.path.name} does not answer after a failed task; it is not used")
 
     def bury(self, folder: DriverFolder) -> None:
         """Remove a driver whose host or JVM died, and what is left of its processes."""
@@ -168,14 +197,18 @@ class DriverPool:
     def start(self, folder: DriverFolder, spec: DriverSpec, launch: Launch) -> None:
         """Make the driver's folder and start its host, in a session of its own."""
         folder.create()
-        for place in (self.settings.lake, self.settings.volumes, self.settings.dbfs / "FileStore"):
+        # The user's own schema is there from the start: what `mode: development` deploys writes into it.
+        own = [self.settings.lake / name / User(self.settings.user).short_name for name in OWN_SCHEMA_IN]
+        for place in (self.settings.volumes, self.settings.dbfs / "FileStore", *own):
             place.mkdir(parents=True, exist_ok=True)
         write_logging(folder.path)
+        told = asdict(launch)
+        write_private(folder.path / PROPERTIES_FILE, properties_text(told.pop("conf")))
         raw = {
-            **asdict(launch),
+            **told,
             "key": spec.key,
             "task_environment": spec.task_environment(),
-            "idle_seconds": self.settings.driver_idle_seconds,
+            "idle_seconds": idle_seconds(spec, self.settings),
             "start_seconds": self.settings.driver_start_seconds,
             "warm": WARM,
         }
@@ -183,17 +216,18 @@ class DriverPool:
         with (folder.path / "host.log").open("wb") as log:
             # The program forks the host and ends at once, so that the host is nobody's child and leaves no zombie.
             started = subprocess.run(
-                [sys.executable, "-m", "medallion.compute.host", str(folder.path)],
+                [sys.executable, "-P", "-m", "medallion.compute.host", str(folder.path)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=folder.path,
+                env=for_user_code(),
                 check=False,
             )
         if started.returncode != 0:
             raise self.not_started(folder, f"its host did not start: {tail_of(folder.path / 'host.log')}")
         pid = int(started.stdout)
-        write_private(folder.host, json.dumps({"pid": pid, "started": started_at(pid)}))
+        write_private(folder.host, json.dumps({"pid": pid, "started": started_at(pid), "since": time.time()}))
 
     def await_ready(self, folder: DriverFolder, progress: Progress) -> Path:
         """Wait until a driver can be used."""
@@ -202,7 +236,7 @@ class DriverPool:
             if folder.failure.exists():
                 raise self.not_started(folder, folder.failure.read_text(encoding="utf-8"))
             if not live(folder):
-                raise self.not_started(folder, "its host process ended")
+                raise self.not_started(folder, folder.why_ended() or "its host process ended")
             now = time.monotonic()
             if now - began > self.settings.driver_start_seconds + STOP_SECONDS:
                 raise self.not_started(folder, f"it was not ready after {now - began:.0f} s")
@@ -221,13 +255,15 @@ class DriverPool:
         message = f"the Spark driver did not start: {reason}"
         if tail:
             message += f"\n--- end of the driver's log ---\n{tail}\n---"
-        return TargetError(message, hint=f"the log is kept in {self.root / 'logs'}")
+        return TargetError(message, hint=f"the log is kept in {self.root.parent / LOGS}")
 
     def folders(self) -> list[DriverFolder]:
-        """The folders of all drivers."""
-        if not self.root.is_dir():
-            return []
+        """The folders of this host's drivers."""
         return [DriverFolder(path.parent) for path in sorted(self.root.glob("*/launch.json"))]
+
+    def folders_of_all_hosts(self) -> list[DriverFolder]:
+        """The folders of every host's drivers. Their processes cannot be judged from here."""
+        return [DriverFolder(path.parent) for path in sorted(self.root.parent.glob("*/*/launch.json"))]
 
 
 # What a new driver runs while the first task still starts: a Delta read, an aggregate, a sort. It costs nothing in sum,
@@ -247,6 +283,23 @@ def live(folder: DriverFolder) -> bool:
         return False
     connection = read_json(folder.connection)
     return connection is None or is_running(connection["pid"], connection["started"])
+
+
+def idle_seconds(spec: DriverSpec, settings: Settings) -> int:
+    """How long a driver stays without a lease. On a cluster it keeps executors from other jobs meanwhile."""
+    idle = settings.driver_idle_seconds
+    return min(idle, CLUSTER_IDLE_SECONDS) if spec.on_cluster else idle
+
+
+def fits(folder: DriverFolder, fingerprint: str) -> bool:
+    """Whether a driver was started in the same way, and its cluster has not ended it."""
+    raw = read_json(folder.launch)
+    return raw is not None and raw["fingerprint"] == fingerprint and not ended_by_cluster(folder, raw)
+
+
+def ended_by_cluster(folder: DriverFolder, launch: dict[str, Any]) -> bool:
+    """Whether a cluster has ended the driver's application; its host sees that a moment later and ends the driver."""
+    return not is_local(launch["master"]) and end_in_words(folder.logs[1]) is not None
 
 
 def end_host(folder: DriverFolder) -> None:
@@ -285,11 +338,11 @@ def status(folder: DriverFolder) -> DriverStatus:
         holders=tuple(lease.holder for lease in folder.live_leases()),
         attached=tuple(raw["pid"] for raw in sessions if is_running(raw["pid"], raw["started"])),
         memory=resident(jvm["pid"], jvm["started"]) if jvm else 0,
-        started=host["started"] if host else None,
+        started=host.get("since") if host else None,
     )
 
 
-def resident(pid: int, started: float | None) -> int:
+def resident(pid: int, started: str | None) -> int:
     """Resident memory of a process in bytes; 0 when it is gone."""
     if not is_running(pid, started):
         return 0

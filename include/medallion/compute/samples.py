@@ -53,6 +53,7 @@ def write(table: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     draft.parent.mkdir(parents=True, exist_ok=True)
     write_deltalake(str(draft), make_trips(), description="Synthetic taxi trips in New York, January and February 2016")
+    shutil.rmtree(table, ignore_errors=True)  # what is there is no table
     draft.rename(table)
 
 

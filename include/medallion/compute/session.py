@@ -19,9 +19,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from medallion.compute import gateway as gateways
-from medallion.compute.connection import Connection
+from medallion.compute import path_patches
+from medallion.compute.application import end_in_words
+from medallion.compute.connection import RETRY_HINT, Connection
 from medallion.compute.folder import DriverFolder, write_private
 from medallion.compute.processes import started_at
+from medallion.compute.soundness import STOPPED
 from medallion.errors import DriverLostError, MedallionError
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 
 USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 SESSION_CATALOGS = "medallion.catalog.SessionCatalogs"
+PATHS = "MEDALLION_PATHS"
+WORKER_SITE = str(Path(__file__).parents[1] / "runtime" / "worker_site")
+"""Folder of the module that Python workers import when they start; it reads the variable."""
+EXECUTOR_VARIABLES = "spark.executorEnv."
 PY4J_SERVER = "org.apache.spark.api.python.Py4JServer"
 
 _attached: Connection | None = None
@@ -69,8 +76,9 @@ def open_own_gateway(connection: Connection, tag: str, settings: Mapping[str, st
     try:
         with gateways.open_gateway(connection.port, connection.secret) as gateway:
             session = gateways.root_session(gateway).newSession()
+            conf = session.conf()
             for name, value in settings.items():
-                session.conf().set(name, value)
+                conf.set(name, value)
             # From its first look-up on, the session knows every folder of the lake as a catalog.
             gateways.java_class(gateway, SESSION_CATALOGS).install(session)
             # This thread of the JVM hands these down to every thread of the new gateway.
@@ -83,8 +91,12 @@ def open_own_gateway(connection: Connection, tag: str, settings: Mapping[str, st
             port, secret = int(server.getListeningPort()), str(server.secret())
             register(connection, tag, gateways.forget_object(server))
             return port, secret
+    except DriverLostError:
+        raise
     except Exception as error:
         connection.require_alive()
+        if connection.is_stopped():
+            raise DriverLostError(f"the Spark driver {connection.driver} is gone: {STOPPED}", hint=RETRY_HINT) from None
         raise MedallionError(f"could not attach to the Spark driver {connection.driver}: {error}") from error
 
 
@@ -105,19 +117,31 @@ def make_context(port: int, secret: str) -> SparkContext:
     from pyspark.java_gateway import launch_gateway
     from pyspark.logger import PySparkLogger
 
+    class DriverConf(SparkConf):
+        """The driver's settings. A SparkContext that is made goes through all for executors' variables: that takes three
+        calls to the JVM for each."""
+
+        def getAll(self) -> list[tuple[str, str]]:  # noqa: N802
+            found = java_conf.getAllWithPrefix(EXECUTOR_VARIABLES)
+            return [(EXECUTOR_VARIABLES + item._1(), item._2()) for item in found]
+
     gateways.quiet_py4j()
     gateway = launch_gateway()  # type: ignore[no-untyped-call]
     for name in ("PYSPARK_GATEWAY_PORT", "PYSPARK_GATEWAY_SECRET"):  # programs that user code starts shall not see it
         os.environ.pop(name)
-    jvm: Any = gateway.jvm
-    java_context = jvm.org.apache.spark.api.java.JavaSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
+    shared = gateways.active_context(gateway)
+    if shared is None:  # `getOrCreate` would make another, which nobody looks after
+        raise DriverLostError(f"the Spark driver is gone: {STOPPED}", hint=RETRY_HINT)
+    java_context = gateways.java_class(gateway, "org.apache.spark.api.java.JavaSparkContext")(shared)
+    java_conf = java_context.getConf()
     handler = signal.getsignal(signal.SIGINT)
-    context = SparkContext(conf=SparkConf(_jconf=java_context.getConf()), gateway=gateway, jsc=java_context)
+    context = SparkContext(conf=DriverConf(_jconf=java_conf), gateway=gateway, jsc=java_context)
     with contextlib.suppress(ValueError):  # not the main thread: pyspark set no handler
         signal.signal(signal.SIGINT, handler)  # pyspark's would cancel the jobs of every task of the driver
     # pyspark logs each failed query with its Java stack as JSON; the exception says the same.
     PySparkLogger.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     context.environment = WorkerEnvironment(context.environment)
+    context.pythonExec = java_conf.get("spark.pyspark.python", sys.executable)
     return context
 
 
@@ -135,7 +159,7 @@ def make_session(context: SparkContext) -> SparkSession:
 
 class WorkerEnvironment(dict[str, str]):
     """Variables of Python workers, with this process's sys.path as PYTHONPATH at the time a function is sent, so that a
-    UDF can import what the notebook can."""
+    UDF can import what the notebook can, and with the prefixes that it maps, so that it can open what the notebook can."""
 
     def items(self) -> Any:  # noqa: D102
         return self.current().items()
@@ -155,7 +179,11 @@ class WorkerEnvironment(dict[str, str]):
     def current(self) -> dict[str, str]:
         """The variables now."""
         own = dict(dict.items(self))
-        own["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path and not path.endswith(".zip"))
+        folders = [path for path in sys.path if path and not path.endswith(".zip")]
+        if table := path_patches.installed():
+            own[PATHS] = json.dumps(table)
+            folders.insert(0, WORKER_SITE)
+        own["PYTHONPATH"] = os.pathsep.join(folders)
         return own
 
 
@@ -211,7 +239,26 @@ def is_driver_lost(exception: BaseException) -> bool:
         return True
     if _attached is None or not any(is_network(error) for error in chain(exception)):
         return False
-    return not _attached.alive()
+    return not _attached.alive() or is_stopped()
+
+
+def is_stopped() -> bool:
+    """Whether the driver lives and its SparkContext does not: the cluster's master ended its application."""
+    from pyspark import SparkContext
+
+    try:
+        return bool(SparkContext._active_spark_context._jsc.sc().isStopped())  # type: ignore[union-attr]
+    except Exception:  # noqa: BLE001  no context, or no driver to ask: others judge that
+        return False
+
+
+def why_lost() -> str | None:
+    """Why the driver is gone, as far as it is known. Answers for the process that attached."""
+    if _attached is None:
+        return None
+    folder = DriverFolder(_attached.file.parent)
+    reason = folder.why_ended() or end_in_words(folder.logs[1])
+    return f"the Spark driver {_attached.driver} is gone: {reason}" if reason else None
 
 
 def is_network(error: BaseException) -> bool:

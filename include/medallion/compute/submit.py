@@ -13,18 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.compute import jars
-from medallion.compute.cluster_conf import reason_left_out
+from medallion.compute.archives import check_archives
+from medallion.compute.cluster_conf import SIZED_BY_TARGET, reason_left_out
 from medallion.compute.driver import (
-    LOOPBACK,
+    CLASS_PATH,
+    JARS,
+    JAVA_OPTIONS,
+    MEMORY,
     SUBMIT_CLASS,
     DriverSpec,
     class_path,
+    driver_environment,
     jvm_options,
     spark_settings,
+    with_jars,
     write_logging,
 )
+from medallion.compute.folder import write_private
 from medallion.compute.paths import to_local
+from medallion.compute.properties import PROPERTIES_FILE, properties_text
 from medallion.compute.session import USER_METADATA
 from medallion.errors import MedallionError
 from medallion.spec.problems import did_you_mean
@@ -34,10 +41,13 @@ if TYPE_CHECKING:
     from medallion.runtime.protocol import Places
     from medallion.settings import Settings
 
-PATHS = frozenset({"--jars", "--py-files", "--files", "--archives", "--properties-file"})
+PROPERTIES_OPTION = "--properties-file"
+PATHS = frozenset({"--jars", "--py-files", "--files", "--archives", PROPERTIES_OPTION})
 """Options whose values are files, with commas between them."""
 DECIDED = frozenset({"--master", "--deploy-mode", "--remote"})
 """Options that the target decides, as Databricks does."""
+SIZES = frozenset({"--executor-memory", "--executor-cores", "--num-executors", "--total-executor-cores"})
+"""Options that a cluster's target decides: they were worked out for other machines."""
 VALUED = (
     PATHS
     | DECIDED
@@ -47,8 +57,6 @@ VALUED = (
     | {"--principal", "--keytab"}
 )
 FLAGS = frozenset({"--supervise", "--verbose", "-v"})
-# Settings that the JVM's own command line must have: Spark reads them too late.
-MEMORY, JAVA_OPTIONS, CLASS_PATH = "spark.driver.memory", "spark.driver.extraJavaOptions", "spark.driver.extraClassPath"
 SHORT = {"--driver-memory": MEMORY, "--driver-java-options": JAVA_OPTIONS, "--driver-class-path": CLASS_PATH}
 
 
@@ -78,10 +86,13 @@ class Command:
     notes: tuple[str, ...]
 
 
-def read_line(parameters: Sequence[str], places: Places) -> Line:
+def read_line(parameters: Sequence[str], places: Places, *, on_cluster: bool = False) -> Line:
     """The parts of a command line, with files as local ones.
 
-    :raises MedallionError: an option that spark-submit does not have, one without its value, or no program.
+    :param on_cluster: the target is a cluster's master, and says how large executors are.
+
+    :raises MedallionError: an option that spark-submit does not have, one without its value, no program, or an archive that
+        must not be unpacked.
     """
     line = Line()
     waiting = list(parameters)
@@ -98,7 +109,7 @@ def read_line(parameters: Sequence[str], places: Places) -> Line:
             if not waiting:
                 raise MedallionError(f"spark_submit_task: the option {name} has no value")
             value = waiting.pop(0)
-        take(line, name, value, places)
+        take(line, name, value, places, on_cluster=on_cluster)
     if not waiting:
         raise MedallionError(
             "spark_submit_task: the parameters name no program", hint="after the options comes a JAR or a Python file"
@@ -107,20 +118,25 @@ def read_line(parameters: Sequence[str], places: Places) -> Line:
     return line
 
 
-def take(line: Line, name: str, value: str, places: Places) -> None:
+def take(line: Line, name: str, value: str, places: Places, *, on_cluster: bool) -> None:
     """One option with its value."""
     if name in DECIDED:
         line.notes.append(f"{name} {value} has no effect, the target decides where Spark runs")
+    elif on_cluster and name in SIZES:
+        line.notes.append(f"{name} {value} has no effect: {SIZED_BY_TARGET}")
     elif name in ("--conf", "-c"):
         key, _, text = value.partition("=")
-        if reason := reason_left_out(key):
+        if reason := reason_left_out(key, text, on_cluster=on_cluster):
             line.notes.append(f"--conf {key} has no effect: {reason}")
         else:
             line.conf[key] = text
     elif name in SHORT:
         line.conf[SHORT[name]] = value
     elif name in PATHS:
-        line.options.append((name, ",".join(to_local(path, places) for path in value.split(","))))
+        local = ",".join(to_local(path, places) for path in value.split(","))
+        if name == "--archives":
+            check_archives(local)
+        line.options.append((name, local))
     else:
         line.options.append((name, value))
 
@@ -141,8 +157,9 @@ def command(
     :param folder: where the driver's log and local files go.
     :raises MedallionError: the parameters are no command line of spark-submit.
     """
-    line = read_line(parameters, places)
-    conf = {**spark_settings(spec, settings), USER_METADATA: user_metadata, **line.conf}
+    line = read_line(parameters, places, on_cluster=spec.on_cluster)
+    stated = joined_jars(line, spec)
+    conf = with_jars({**spark_settings(spec, settings), USER_METADATA: user_metadata, **stated}, spec, delta)
     memory = conf.pop(MEMORY, spec.memory)
     extra = shlex.split(conf.pop(JAVA_OPTIONS, ""))
     on_path = [*map(str, class_path(delta)), *filter(None, conf.pop(CLASS_PATH, "").split(os.pathsep))]
@@ -151,9 +168,34 @@ def command(
     conf["spark.local.dir"] = str(folder / "local")
     words = [str(java.program), *jvm_options(memory, java, folder), *extra]
     words += ["-cp", os.pathsep.join(on_path), SUBMIT_CLASS, "--master", spec.master]
-    for key, text in sorted(conf.items()):
-        words += ["--conf", f"{key}={text}"]
+    file = folder / PROPERTIES_FILE
+    write_private(file, given_properties(line) + properties_text(conf))
+    words += ["--properties-file", str(file)]
     for name, value in line.options:
         words += [name, value]
-    environment = {**spec.task_environment(), "SPARK_HOME": str(jars.spark_home()), "SPARK_LOCAL_IP": LOOPBACK}
+    environment = driver_environment(spec, conf)
     return Command((*words, *line.flags, *line.program), environment, tuple(line.notes))
+
+
+def given_properties(line: Line) -> str:
+    """The text of the line's own properties file, which stands before ours: what comes later wins.
+
+    :raises MedallionError: it cannot be read.
+    """
+    given = [value for name, value in line.options if name == PROPERTIES_OPTION]
+    line.options = [(name, value) for name, value in line.options if name != PROPERTIES_OPTION]
+    if not given:
+        return ""
+    try:
+        return Path(given[-1]).read_text(encoding="utf-8") + "\n"
+    except (OSError, ValueError) as error:
+        raise MedallionError(f"spark_submit_task: --properties-file {given[-1]} cannot be read: {error}") from None
+
+
+def joined_jars(line: Line, spec: DriverSpec) -> dict[str, str]:
+    """The line's settings; on a cluster with its `--jars` among them, since that option would hide the setting."""
+    given = [value for name, value in line.options if name == "--jars"]
+    if not (spec.on_cluster and given):
+        return line.conf
+    line.options = [(name, value) for name, value in line.options if name != "--jars"]
+    return {**line.conf, JARS: ",".join(filter(None, [line.conf.get(JARS, ""), *given]))}

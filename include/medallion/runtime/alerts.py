@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from medallion.core.sql_names import quoted
 from medallion.errors import MedallionError
 from medallion.spec.problems import did_you_mean
 
@@ -66,8 +67,7 @@ def measured(frame: Any, row: Any, column: str, aggregation: str | None) -> Any:
         return picked(row, column)
     if aggregation not in AGGREGATES:
         raise AlertRuleError(f"unknown aggregation {aggregation!r}", hint=did_you_mean(aggregation, AGGREGATES))
-    quoted = "`" + column.replace("`", "``") + "`"
-    return frame.selectExpr(AGGREGATES[aggregation].format(quoted)).first()[0]
+    return frame.selectExpr(AGGREGATES[aggregation].format(quoted(column))).first()[0]
 
 
 def picked(row: Any, column: str) -> Any:

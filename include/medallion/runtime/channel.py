@@ -81,10 +81,14 @@ def lines(connection: socket.socket) -> Any:
 
 
 class ChannelAnswers:
-    """`Answers` of a nested notebook: passes each question on to the worker of the calling task."""
+    """`Answers` of a nested notebook: passes each question on to the worker of the calling task.
 
-    def __init__(self, channel: Channel) -> None:
+    :param masks: of the calling task, whose notebook must not show what the called one asked for.
+    """
+
+    def __init__(self, channel: Channel, masks: Masks | None = None) -> None:
         self._channel = channel
+        self._masks = masks
 
     def task_value(self, task_key: str, key: str) -> Any:
         """The latest value that the task set in this run."""
@@ -96,7 +100,10 @@ class ChannelAnswers:
 
     def secret(self, scope: str, key: str) -> str:
         """A secret's text."""
-        return str(self._channel.ask("secret", scope, key))
+        found = str(self._channel.ask("secret", scope, key))
+        if self._masks is not None:
+            self._masks.add(found)
+        return found
 
     def secrets(self, scope: str) -> list[str]:
         """Names of the secrets of a scope."""

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-# What the worker's environment holds of Airflow's: its database, its secrets, its own talk with the supervisor.
-PRIVATE = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "_AIRFLOW", "__AIRFLOW")
-
+from medallion.core.descendants import adopt_orphans, children, end_below, is_task, keep_apart
 
 ANSWER_SECONDS = 10.0
 
@@ -50,11 +48,17 @@ class Child(Protocol):
         """Let it end by itself."""
         ...
 
+    def end_left_over(self) -> None:
+        """It died: end what it has left running."""
+        ...
+
 
 class FreshChild:
     """A Python process started for this task alone."""
 
     def __init__(self, order: Order) -> None:
+        # In a task's process that starts another its own threads have children too; it ends all of them at its own end.
+        self._before = frozenset(children(os.getpid())) if not is_task() and adopt_orphans() else None
         command = [order.python, "-P", "-m", "medallion.runtime.process", str(order.context_file)]
         command += [*map(str, order.descriptors), str(order.asked)]
         self._process = subprocess.Popen(
@@ -65,6 +69,7 @@ class FreshChild:
             stdin=subprocess.DEVNULL,
         )
         self.pid = self._process.pid
+        keep_apart(self.pid)
 
     def status(self, seconds: float) -> int | None:
         """As `Child.status`."""
@@ -74,7 +79,15 @@ class FreshChild:
 
     def forget(self) -> None:
         """Let it end by itself; a thread takes its status."""
+        if self._before is not None:
+            adopt_orphans(wanted=False)
         threading.Thread(target=self._process.wait, name="medallion-reaper", daemon=True).start()
+
+    def end_left_over(self) -> None:
+        """As `Child.end_left_over`: it came to this process."""
+        self.status(1.0)
+        if self._before is not None:
+            end_below(os.getpid(), but=self._before)
 
 
 class ForkedChild:
@@ -108,6 +121,9 @@ class ForkedChild:
         self._replies.close()
         self._connection.close()
 
+    def end_left_over(self) -> None:
+        """The spare does that."""
+
     def _reply(self, seconds: float) -> dict[str, Any]:
         self._connection.settimeout(max(seconds, 0.001))
         line = self._replies.readline()
@@ -117,13 +133,8 @@ class ForkedChild:
         return answer
 
 
-def child_environment(extra: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a task's process: the worker's without Airflow's private part, and the task's own."""
-    environ = os.environ if environ is None else environ
-    return {**{name: value for name, value in environ.items() if not name.startswith(PRIVATE)}, **extra}
-
-
 def start_detached(command: list[str], **options: Any) -> None:
     """Start a process that nobody waits for."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    keep_apart(process.pid)
     threading.Thread(target=process.wait, name="medallion-reaper", daemon=True).start()

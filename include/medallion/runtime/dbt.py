@@ -33,6 +33,15 @@ COPIED_NOT = ("target", "logs", ".git", "__pycache__", ".venv")
 WITH_FORMAT = ("models", "seeds", "snapshots")
 FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 SHOWN_NODES = 5
+PROVIDED = {"DBT_HOST": "localhost", "DBT_ACCESS_TOKEN": "none", "DBT_HTTP_PATH": "none"}
+"""Variables that Databricks gives to dbt tasks and profiles name."""
+NOTE = (
+    "note: the profile {name!r} of {file} is of type databricks: it runs on this task's own Spark session; "
+    "its host, http_path and token are not used\n"
+)
+MACROS = Path(__file__).with_name("dbt_macros")
+OWN_MACROS = "medallion_macros"
+"""The folder in the project's copy for what dbt-databricks has and dbt-spark lacks."""
 
 
 class DbtError(MedallionError):
@@ -71,7 +80,9 @@ def run_dbt(task: Task) -> TaskResult:
     commands = checked(given["commands"])
     project = copy_project(task.file, Path(task.context.output) / "dbt")
     name = prepare_project(project)
-    profiles = profiles_folder(given, project, name, commands, Path(task.context.root))
+    for variable, value in PROVIDED.items():
+        os.environ.setdefault(variable, value)
+    profiles = profiles_folder(task, given, project, name, commands)
     use_catalog(task, given.get("catalog"))
     os.chdir(project)
     log = Path(task.context.output) / "dbt"
@@ -121,6 +132,15 @@ def copy_project(source: Path, folder: Path) -> Path:
 
     :raises DbtError: there is no project.
     """
+    require_project(source)
+    place = folder / "project"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(source, place, ignore=shutil.ignore_patterns(*COPIED_NOT))
+    return place
+
+
+def require_project(source: Path) -> None:
+    """:raises DbtError: the folder holds no dbt project."""
     if not (source / PROJECT_FILE).is_file():
         near = (
             next((found.parent for found in sorted(source.glob(f"*/{PROJECT_FILE}"))), None)
@@ -131,10 +151,6 @@ def copy_project(source: Path, folder: Path) -> Path:
             f"no dbt project in {source}: it has no {PROJECT_FILE}",
             hint=f"set project_directory to {near.name}" if near else "set project_directory",
         )
-    place = folder / "project"
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(source, place, ignore=shutil.ignore_patterns(*COPIED_NOT))
-    return place
 
 
 def prepare_project(project: Path) -> str:
@@ -149,38 +165,96 @@ def prepare_project(project: Path) -> str:
             settings = told.setdefault(kind, {}) or {}
             if not {"file_format", "+file_format"} & set(settings):
                 told[kind] = {**settings, "+file_format": "delta"}
+        told["macro-paths"] = [*(told.get("macro-paths") or ["macros"]), OWN_MACROS]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise DbtError(f"{PROJECT_FILE} cannot be read: {error}") from None
     file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+    shutil.copytree(MACROS, project / OWN_MACROS, dirs_exist_ok=True)
     return name
 
 
 def profiles_folder(
-    given: Mapping[str, Any], project: Path, name: str, commands: Sequence[Sequence[str]], root: Path
+    task: Task, given: Mapping[str, Any], project: Path, name: str, commands: Sequence[Sequence[str]]
 ) -> Path:
-    """The folder of profiles.yml: the task's own, else one with a generated profile.
+    """The folder of profiles.yml: a profile over the task's session, by the task's own where it has one.
 
     :raises DbtError: the task's own has no profile that can run here.
     """
-    import yaml
-
+    targets = [TARGET, *(target for words in commands for target in targets_of(words))]
+    profile = {"target": TARGET, "outputs": {target: over_session(given.get("schema")) for target in targets}}
     if (own := given.get("profiles_directory")) and not given.get("warehouse_id"):
         # It counts from the project's folder or from the root (Jobs API: relative to the project's repository).
+        root = Path(task.context.root)
         folder = next(
             (base / str(own) for base in (root, project) if (base / str(own) / PROFILES_FILE).is_file()), None
         )
         if folder is None:
             raise DbtError(f"profiles_directory {own!r} has no {PROFILES_FILE}", hint=f"it counts from {root}")
-        check_profile(folder / PROFILES_FILE, name)
-        return folder
-    targets = [TARGET, *(target for words in commands for target in targets_of(words))]
-    output = {"type": "spark", "method": "session", "host": "none", "threads": THREADS}
-    output["schema"] = given.get("schema") or SCHEMA
+        stated = read_profile(folder / PROFILES_FILE, name)
+        if any(is_session(output) for output in stated["outputs"].values()):
+            return folder
+        profile = profile_over_session(stated, name)
+        task.output.log(NOTE.format(name=name, file=f"{own.rstrip('/')}/{PROFILES_FILE}"))
+        chosen = (targets[1:] or [str(stated.get("target"))])[0]
+        use_catalog(task, catalog_of(stated["outputs"].get(chosen) or {}, commands))
+    import yaml
+
     place = project.parent / "profiles"
     place.mkdir(exist_ok=True)
-    profile = {name: {"target": TARGET, "outputs": {target: dict(output) for target in targets}}}
-    (place / PROFILES_FILE).write_text(yaml.safe_dump(profile), encoding="utf-8")
+    (place / PROFILES_FILE).write_text(yaml.safe_dump({name: profile}, sort_keys=False), encoding="utf-8")
     return place
+
+
+def over_session(schema: object, threads: object = None) -> dict[str, Any]:
+    """An output of a profile that runs on the task's own session."""
+    output = {"type": "spark", "method": "session", "host": "none", "threads": threads or THREADS}
+    return {**output, "schema": schema or SCHEMA}
+
+
+def is_session(output: Mapping[str, Any]) -> bool:
+    """Whether an output runs on the task's own session as it is."""
+    return output.get("type") == "spark" and output.get("method") == "session"
+
+
+def profile_over_session(stated: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A profile whose outputs of type databricks run on the task's own session; dbt fills in their schema.
+
+    :raises DbtError: none of them does.
+    """
+    outputs = {
+        key: over_session(output.get("schema"), output.get("threads"))
+        for key, output in stated["outputs"].items()
+        if output.get("type") == "databricks"
+    }
+    if not outputs:
+        kinds = ", ".join(sorted({str(item.get("type")) for item in stated["outputs"].values()}))
+        raise DbtError(
+            f"the profile {name!r} connects to {kinds}",
+            hint="give the task a warehouse_id and a profile is made, or use type: databricks",
+        )
+    return {"target": stated.get("target") or next(iter(outputs)), "outputs": outputs}
+
+
+def catalog_of(output: Mapping[str, Any], commands: Sequence[Sequence[str]]) -> str | None:
+    """The catalog of an output, with `env_var(…)` and `var(…)` filled in as dbt does.
+
+    :raises DbtError: it cannot be filled in.
+    """
+    import yaml
+    from jinja2 import Environment, StrictUndefined, TemplateError
+
+    given: dict[str, Any] = {}
+    for words in commands:
+        for at, word in enumerate(words):
+            text = word.partition("=")[2] if word.startswith("--vars=") else words[at + 1] if word == "--vars" else ""
+            given |= yaml.safe_load(text) or {}
+    names = {"env_var": lambda key, default=None: os.environ.get(key, default), "var": given.get}
+    try:
+        names_only = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701  a name, no page
+        template = names_only.from_string(str(output.get("catalog") or ""))
+        return template.render(**names).strip() or None
+    except TemplateError as error:
+        raise DbtError(f"the catalog {output.get('catalog')!r} of the profile cannot be filled in: {error}") from None
 
 
 def targets_of(words: Sequence[str]) -> list[str]:
@@ -188,19 +262,21 @@ def targets_of(words: Sequence[str]) -> list[str]:
     return re.findall(r"(?:^|\s)(?:--target|-t)(?:\s+|=)(\S+)", " ".join(words))
 
 
-def check_profile(file: Path, name: str) -> None:
-    """:raises DbtError: the profile is missing or connects to something else than this task's Spark."""
+def read_profile(file: Path, name: str) -> dict[str, Any]:
+    """The profile of the project, with its outputs.
+
+    :raises DbtError: the file cannot be read, or the profile is missing.
+    """
     import yaml
 
-    told = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    if name not in told:
-        raise DbtError(f"{file.name} has no profile {name!r}", hint=did_you_mean(name, told))
-    outputs = (told[name] or {}).get("outputs") or {}
-    if not any(item.get("type") == "spark" and item.get("method") == "session" for item in outputs.values()):
-        raise DbtError(
-            f"the profile {name!r} connects to {', '.join(sorted({str(item.get('type')) for item in outputs.values()}))}",
-            hint="give the task a warehouse_id and a profile is made, or use type: spark with method: session",
-        )
+    try:
+        told = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        if name not in told:
+            raise DbtError(f"{file.name} has no profile {name!r}", hint=did_you_mean(name, told))
+        outputs = dict(told[name]["outputs"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise DbtError(f"{file.name} cannot be read: {error}") from None
+    return {**told[name], "outputs": {key: dict(output) for key, output in outputs.items()}}
 
 
 def use_catalog(task: Task, catalog: str | None) -> None:
@@ -209,7 +285,8 @@ def use_catalog(task: Task, catalog: str | None) -> None:
         raise DbtError("dbt needs Spark and this task has no driver", hint="give the task a cluster")
     if not catalog:
         return
-    known = [item.name for item in task.spark.catalog.listCatalogs()]
+    # The default catalog is listed once it has been used.
+    known = [task.spark.catalog.currentCatalog(), *(str(row[0]) for row in task.spark.sql("SHOW CATALOGS").collect())]
     if catalog not in known:
         raise DbtError(
             f"there is no catalog {catalog!r}",

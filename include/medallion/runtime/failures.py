@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from medallion.errors import DiskFullError, DriverLostError, MedallionError
+from medallion.runtime import refused_functions
 from medallion.runtime.protocol import Failure
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ SPARK_ERRORS = ("pyspark.", "py4j.")
 JAVA_FRAME = re.compile(r"^\s*(at [\w.$/<>]+\(.*\)|\.\.\. \d+ (more|common frames omitted))\s*$")
 # An AnalysisException ends with the plan of the query: tree lines such as `+- 'Project [*]`.
 QUERY_PLAN = re.compile(r"(; line \d+ pos \d+|SQLSTATE: \w+);\n(?:[ :+\-'A-Z!].*\n?)+")
+# Spark's words where an executor's Python is another one than the driver's, or is not there.
+WRONG_PYTHON = re.compile(r"PYTHON_VERSION_MISMATCH|Cannot run program \"[^\"]*python[^\"]*\"")
 LONGEST_MESSAGE = 4000
 ANY_LINE = range(sys.maxsize)
 
@@ -44,18 +47,33 @@ def describe(
     :param is_lost: tells whether the exception means that the Spark driver is gone.
     """
     from medallion.compute.room import disk_full
+    from medallion.compute.session import why_lost
 
     if (full := disk_full(error, settings)) is not None:
         return Failure(DiskFullError.__name__, str(full), cell=cell, line=line, trace=full_trace(error, full))
     lost = isinstance(error, DriverLostError) or is_lost(error)
+    message, trace = message_of(error), trace_of(error)
+    why, advice = why_lost() if lost else None, advice_of(message)
+    if why is not None and why not in message:
+        message, trace = f"{why}; {message}", f"{trace}{why}\n"
+    if advice is not None:
+        message, trace = f"{message}; {advice}", f"{trace}{advice}\n"
     return Failure(
         kind="DriverLost" if lost else type(error).__name__,
-        message=message_of(error),
+        message=message,
         cell=cell,
         line=line,
-        trace=trace_of(error),
+        trace=trace,
         transient=lost or (isinstance(error, MedallionError) and error.transient),
     )
+
+
+def advice_of(message: str) -> str | None:
+    """What to do when executors cannot run Python functions, or a function is Databricks' own; None for another failure."""
+    if WRONG_PYTHON.search(message) is None:
+        return refused_functions.instead(message)
+    version = ".".join(map(str, sys.version_info[:2]))
+    return f"executors need a Python {version}: set `python` in the target's table of medallion.toml"
 
 
 def message_of(error: BaseException) -> str:

@@ -19,9 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from medallion.compute.processes import is_running, started_at
+from medallion.core.environment import for_user_code
 from medallion.errors import MedallionError
 from medallion.runtime.channel import answer_question
-from medallion.runtime.children import Child, ForkedChild, FreshChild, Order, child_environment, start_detached
+from medallion.runtime.children import Child, ForkedChild, FreshChild, Order, start_detached
 from medallion.runtime.failures import is_hidden
 from medallion.runtime.lines import Lines, take
 from medallion.runtime.masks import REDACTED, Masks
@@ -85,8 +87,8 @@ class TaskProcess:
         self._answers = answers
         self._on_output = on_output
         self._masks = Masks(masks)
-        self._output = Lines(self._emit)
-        self._control = Lines(self._heard)
+        self._output = Lines(self._emit, self._masks)
+        self._control = Lines(self._heard, longest=None)
         self._child: Child | None = None
         self._connection: socket.socket | None = None
         self._cell: dict[str, Any] | None = None
@@ -109,7 +111,7 @@ class TaskProcess:
         try:
             with control_end:
                 descriptors = (output_end, raw, raw_end, control_end.fileno())
-                environment = child_environment(self._context.environment)
+                environment = for_user_code(extra=self._context.environment)
                 python = str(self._context.options.get("python", sys.executable))
                 order = Order(folder / CONTEXT_FILE, descriptors, environment, asked, python)
                 options = self._context.options
@@ -117,14 +119,18 @@ class TaskProcess:
                 self._child = start_child(order, self._settings, spare=spare and not own)
             os.close(output_end)
             os.close(raw_end)
-            self._stay(output, time.time() + timeout if timeout else float("inf"))
+            self._stay(output, time.monotonic() + timeout if timeout else float("inf"))
             self._drain(output, raw)
-            return self._outcome()
+            result = self._outcome()
         except BaseException:
             self.terminate()
+            self._doubt_driver()
             raise
         finally:
             self._close(output, raw)
+        if not result.success:
+            self._doubt_driver()
+        return result
 
     def terminate(self) -> None:
         """End the process group: SIGTERM, then SIGKILL after five seconds; then cancel its Spark work."""
@@ -136,27 +142,35 @@ class TaskProcess:
         while self._alive() and time.monotonic() < limit:
             time.sleep(0.02)
         self._signal(signal.SIGKILL)
+        self._child.end_left_over()
         self._cancel_spark()
 
     def _stay(self, output: int, deadline: float) -> None:
-        """Read and answer until the process says that it has finished, or its control socket ends."""
+        """Read and answer until the process says that it has finished, or its control socket ends, or it is dead.
+
+        A process that it forked may hold the socket for ever.
+        """
         assert self._connection is not None  # noqa: S101  `run` made it
+        assert self._child is not None  # noqa: S101
+        started = started_at(self._child.pid) or "ended"
         os.set_blocking(output, False)
         self._connection.setblocking(False)  # noqa: FBT003  socket's own signature
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ, self._output)
             selector.register(self._connection, selectors.EVENT_READ, self._control)
             while not self._finished:
-                for key, _ in selector.select(timeout=min(0.5, max(0.0, deadline - time.time()))):
+                dead = not is_running(self._child.pid, started)
+                ready = selector.select(timeout=0 if dead else min(0.5, max(0.0, deadline - time.monotonic())))
+                for key, _ in ready:
                     if not take(key.fd, key.data):
                         selector.unregister(key.fileobj)
-                if self._connection not in selector.get_map():
+                if self._connection not in selector.get_map() or (dead and not ready):
                     return
                 deadline = self._check_clock(deadline)
 
     def _check_clock(self, deadline: float) -> float:
         """Time out, and after the grace kill. The next moment to look at the clock."""
-        now = time.time()
+        now = time.monotonic()
         if now < deadline:
             return deadline
         if self._stopped is None:
@@ -173,12 +187,13 @@ class TaskProcess:
             if self._status is None:
                 self._signal(signal.SIGKILL)
                 self._status = self._child.status(1.0)
+            self._child.end_left_over()
         while take(output, self._output, once=True):
             pass
         self._output.close()
         if not self._finished:
             os.set_blocking(raw, False)
-            rest = Lines(self._emit_unless_ours)
+            rest = Lines(self._emit_unless_ours, self._masks)
             while take(raw, rest, once=True):
                 pass
             rest.close()
@@ -277,6 +292,13 @@ class TaskProcess:
                 Connection.load(Path(self._context.driver)).cancel(self._context.tag)
             except Exception as error:  # noqa: BLE001  nothing more can be done from here
                 self._on_output(f"medallion: could not cancel the task's Spark jobs: {error}")
+
+    def _doubt_driver(self) -> None:
+        """The task failed: nobody gets its driver before the driver's host has looked whether it still works."""
+        if self._context.driver:
+            from medallion.compute.folder import DriverFolder
+
+            DriverFolder(Path(self._context.driver).parent).doubt()
 
     def _close(self, *descriptors: int) -> None:
         for descriptor in descriptors:

@@ -6,7 +6,8 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from medallion.errors import SpecError
+from medallion.compute.paths import to_local
+from medallion.errors import MedallionError, SpecError
 from medallion.runtime.protocol import Places
 from medallion.runtime.source import COMMENTS, SUFFIXES, is_notebook, not_a_notebook
 from medallion.spec.problems import Problem, Severity, did_you_mean
@@ -33,6 +34,28 @@ def find_notebook(path: str, places: Places, *, caller: Path | None = None) -> P
         comment = COMMENTS.get(files[0].suffix.lower(), "#")
         raise SpecError([not_a_notebook(files[0], comment).problem])
     raise SpecError([not_found(path, bases, tried)])
+
+
+def find_file(path: str, places: Places) -> Path:
+    """The local file of a stated path.
+
+    :raises MedallionError: no such file; says what was looked for and the nearest name.
+    """
+    file = Path(to_local(path, places)).absolute()
+    if is_file(file):
+        return file
+    there = [entry.name for entry in file.parent.iterdir()] if is_folder(file.parent) else []
+    near = did_you_mean(file.name, there)
+    if not there:
+        near = f"the folder {file.parent} is empty or does not exist"
+    if not there and str(file).startswith(f"{WORKSPACE}/"):
+        near = mapping_hint(path)
+    raise MedallionError(f"file {path!r} not found: looked for {file}", hint=near)
+
+
+def mapping_hint(path: str) -> str:
+    """What to set for a workspace path that no setting maps."""
+    return f'say in medallion.toml what its folder stands for: [workspace] "{Path(path).parent}" = "<a local folder>"'
 
 
 def local_paths(path: str, workspace: Mapping[str, str], caller: Path | None) -> Iterator[Path]:
@@ -94,9 +117,7 @@ def not_found(path: str, bases: list[Path], tried: list[Path]) -> Problem:
     }
     near = did_you_mean(bases[0].name, sorted(stems))
     if near is None and path.startswith(WORKSPACE) and len(bases) == 1:
-        near = (
-            f'say in medallion.toml what its folder stands for: [workspace] "{Path(path).parent}" = "<a local folder>"'
-        )
+        near = mapping_hint(path)
     looked = ", ".join(dict.fromkeys(str(base) for base in bases))
     extensions = ", ".join(SUFFIXES[:-1])
     folder = "" if any(is_folder(base.parent) for base in bases) else "; the folder does not exist"

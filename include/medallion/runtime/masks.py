@@ -45,6 +45,11 @@ class Masks:
             longest_first = sorted(self._secrets, key=len, reverse=True)
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
+    @property
+    def longest(self) -> int:
+        """Characters of the longest text that is masked."""
+        return max(map(len, self._secrets), default=0)
+
     def apply(self, text: str) -> str:
         """The text with each secret replaced by [REDACTED]."""
         return self._pattern.sub(REDACTED, text) if self._pattern else text

@@ -91,7 +91,7 @@ def run_cell(task: Task, notebook: Notebook, cell: Cell) -> None:
     if runner is None:
         raise UnsupportedError(
             f"cell {cell.index} of {task.file.name} is in {cell.language.capitalize()}, which does not run here",
-            hint="Python and SQL cells run; rewrite the cell, or run the task on a Databricks target",
+            hint="Python and SQL cells run; rewrite the cell in one of them",
         )
     runner(task, notebook, cell)
 

@@ -8,10 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from medallion.runtime.lines import overwritten
 from medallion.runtime.protocol import NOTEBOOK_FILE, PAGE_FILE, write_whole
 
 # The page shows what a notebook put out. Nothing in it may run code or load anything from elsewhere.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; form-action 'none'; base-uri 'none'"
+)
 
 SHELL = """<!DOCTYPE html>
 <html lang="en">
@@ -68,6 +71,10 @@ def render(notebook: Path) -> str:
     import nbformat
 
     document = nbformat.read(notebook, as_version=4)
+    for cell in document.cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream":
+                output.text = "\n".join(map(overwritten, output.text.split("\n")))
     body, _ = exporter().from_notebook_node(document)
     title = html.escape(str(document.metadata.get("title", notebook.parent.name)))
     return SHELL.format(policy=POLICY, title=title, style=style(), body=body)

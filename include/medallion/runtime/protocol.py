@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from medallion.core.text import storable_json
 
 CONTEXT_FILE = "context.json"
 RESULT_FILE = "result.json"
@@ -98,6 +100,7 @@ class Failure:
     :param kind: the exception's class name, `Timeout`, `Killed`, `DriverLost` or `Exit`.
     :param trace: the user's own traceback, without Medallion's frames.
     :param transient: a retry with a new driver can mend it.
+    :param early: it failed before any of the user's code ran, so that it may be done again.
     """
 
     kind: str
@@ -106,6 +109,7 @@ class Failure:
     line: int | None = None
     trace: str = ""
     transient: bool = False
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,9 @@ class TaskResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """JSON text of the result."""
-        return json.dumps(asdict(self))
+        """JSON text of the result. Its texts can be stored anywhere but the exit value, which comes back as it was."""
+        told = storable_json(asdict(replace(self, exit_value=None)))
+        return json.dumps({**told, "exit_value": self.exit_value})
 
     @classmethod
     def from_json(cls, text: str) -> TaskResult:
@@ -163,7 +168,7 @@ class Answers(Protocol):
 
 
 def write_whole(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a file so that a reader sees the old text or the new, never a part.
+    """Write a file so that a reader sees the old text or the new, never a part. What is no UTF-8 is escaped.
 
     :param private: nobody but the owner may read it.
     :raises OSError: names the path, and leaves no part behind.
@@ -173,7 +178,7 @@ def write_whole(path: Path, text: str, *, private: bool = False) -> None:
         if private:
             draft.unlink(missing_ok=True)
             draft.touch(0o600)
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
         draft.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ WRITTEN = "__required_write_privileges__"
 """Option that Spark's parser gives the target of INSERT, MERGE, UPDATE and DELETE."""
 
 MOST_TEXTS = 1000
-"""Statements that are remembered."""
+"""Statements, and names, that are remembered."""
 
 DEPTH = 8
 """Views of views that are followed."""
@@ -45,6 +45,7 @@ class ReadRecord:
         self.names: set[str] = set()
         self.known: set[tuple[str, ...]] = set()
         self.texts: set[object] = set()
+        self.opened: set[object] = set()
 
     def statement(self, text: object) -> None:
         """Note the tables of a statement. One that runs again and again is parsed once."""
@@ -57,7 +58,11 @@ class ReadRecord:
             self.table(parts)
 
     def named(self, name: object) -> None:
-        """Note a table by the name that user code gave."""
+        """Note a table by the name that user code gave. One that is opened again and again is asked for once."""
+        if name in self.opened:
+            return
+        if len(self.opened) < MOST_TEXTS:
+            self.opened.add(name)
         parsed = self.spark._jsparkSession.sessionState().sqlParser().parseMultipartIdentifier(str(name))
         self.table(tuple(str(parsed.apply(number)) for number in range(parsed.size())))
 

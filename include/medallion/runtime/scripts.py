@@ -6,6 +6,7 @@ import atexit
 import builtins
 import importlib
 import json
+import math
 import sys
 import threading
 import types
@@ -24,7 +25,7 @@ from medallion.runtime.magics import sql
 from medallion.runtime.notebook import is_lost
 from medallion.runtime.protocol import Failure, TaskResult
 from medallion.runtime.source import is_notebook
-from medallion.runtime.sql_text import fill_markers
+from medallion.runtime.sql_markers import fill_markers
 from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -58,13 +59,12 @@ def run_wheel(task: Task) -> TaskResult:
     for key, value in task.injected.items():
         vars(builtins).setdefault(key, value)
     with arguments(task, name):
-        return finished(task, lambda: check_status(find_entry_point(package, name)()))
+        return finished(task, lambda: call(find_entry_point(package, name)))
 
 
-def check_status(value: object) -> None:
-    """An entry point's value is what a console script would exit with; text or numbers other than 0 fail."""
-    if isinstance(value, int) and not isinstance(value, bool) and value != 0:
-        sys.exit(value)
+def call(entry_point: Callable[[], object]) -> None:
+    """Call an entry point. What it returns is dropped, as on Databricks; a console script would exit with it."""
+    entry_point()
 
 
 def find_entry_point(package: str, name: str) -> Callable[[], object]:
@@ -158,7 +158,7 @@ def run_sql(task: Task) -> TaskResult:
     given = task.context.options.get("sql")
     text = str(given) if given is not None else Path(task.context.path).read_text(encoding="utf-8-sig")
     try:
-        frame = sql.run_statements(task, fill_markers(text, task.context.parameters))
+        frame = sql.run_statements(task, fill_markers(text, task.widgets.getAll()), is_filled=True)
         if (rule := task.context.options.get("alert")) is not None:
             return run_alert(task, frame, rule)
         if frame is None or not frame.columns:
@@ -195,7 +195,7 @@ def limited(columns: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]:
     kept: list[dict[str, Any]] = []
     size = 2
     for row in rows[:ROW_LIMIT]:
-        clean = json.loads(json.dumps(plain(row), default=json_value))
+        clean = json.loads(json.dumps(finite(plain(row)), default=json_value))
         size += len(json.dumps(clean).encode()) + 2
         if size > BYTE_LIMIT:
             break
@@ -203,10 +203,21 @@ def limited(columns: list[str], rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"columns": list(columns), "rows": kept, "truncated": len(kept) < len(rows)}
 
 
+def finite(value: Any) -> Any:
+    """Numbers that JSON lacks as the text that Spark writes: NaN, Infinity, -Infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list) else value
+
+
 def json_value(value: object) -> object:
-    """A value that JSON lacks: whole decimals as numbers, bytes as hexadecimal digits, the rest as text."""
+    """A value that JSON lacks: decimals as numbers where no digit is lost, bytes as hexadecimal digits, the rest as text."""
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        if value == value.to_integral_value():
+            return int(value)
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).hex()
     return str(value)

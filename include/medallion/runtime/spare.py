@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medallion.core.descendants import SPARE, adopt_orphans, end_below, name_process
 from medallion.runtime import process
 from medallion.runtime.process import Pipes
 
@@ -53,6 +54,7 @@ FIRST = (
     "medallion.runtime.magics.lines",
     "medallion.runtime.notebook",
     "medallion.runtime.reads",
+    "medallion.runtime.record",
     "medallion.runtime.scripts",
     "medallion.runtime.shell",
     "medallion.runtime.spark.install",
@@ -102,6 +104,7 @@ class Spare:
         """Answer requests until it is time to end. Children that still run are left to their workers."""
         for end in (self._wake, self._waker, self._listener):
             end.setblocking(False)  # noqa: FBT003  socket's own signature
+        adopt_orphans()
         signal.set_wakeup_fd(self._waker.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._stop())
@@ -137,9 +140,7 @@ class Spare:
     def _prepare_more(self) -> None:
         """Import one more of what tasks need at their end, while nobody waits."""
         if self._later:
-            module = import_quietly(self._later.pop(0))
-            if hasattr(module, "warm"):
-                module.warm()
+            prepare(self._later.pop(0))
             gc.collect()
             gc.freeze()
 
@@ -187,9 +188,11 @@ class Spare:
             os._exit(1)
 
     def _reap(self) -> None:
+        """Tell the workers of tasks that have ended, and end what dead tasks have left: it came to this process."""
         for pid, status in ended_children():
             connection = self._children.pop(pid, None)
             if connection is not None:
+                end_below(os.getpid(), but=self._children)
                 tell(connection, {"status": os.waitstatus_to_exitcode(status)})
                 connection.close()
                 self._used = time.monotonic()
@@ -245,6 +248,13 @@ def import_quietly(name: str) -> Any:
         return None
 
 
+def prepare(name: str) -> None:
+    """Import a module, and have it make what each task would make anew: its `warm` does."""
+    module = import_quietly(name)
+    if hasattr(module, "warm"):
+        module.warm()
+
+
 def bind(address: Path) -> socket.socket:
     """A listening socket that only this user can open."""
     address.unlink(missing_ok=True)
@@ -270,9 +280,10 @@ def main(arguments: list[str]) -> None:
     """`python -m medallion.runtime.spare ADDRESS HOME IDLE_SECONDS`."""
     plan = Plan(Path(arguments[0]), Path(arguments[1]), float(arguments[2]))
     detach()
+    name_process(SPARE)
     warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
     for name in FIRST:
-        import_quietly(name)
+        prepare(name)
     gc.collect()
     gc.freeze()  # the collector would write to every page that children share
     listener = bind(plan.address)

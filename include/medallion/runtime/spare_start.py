@@ -14,29 +14,40 @@ import time
 from functools import cache
 from pathlib import Path
 
+from medallion.compute.folder import mtime
+from medallion.compute.processes import host_id
+from medallion.core.environment import for_user_code
 from medallion.errors import TargetError
-from medallion.runtime.children import child_environment
 from medallion.settings import Settings
 
 LONGEST_ADDRESS = 90  # a socket's path may have 104 bytes on macOS, 108 on Linux
 START_SECONDS = 20.0
+FORGOTTEN_SECONDS = 24 * 3600.0
 SOURCES = Path(__file__).resolve().parents[1]
 ROOMS = ("compute", "runtime", "spec")  # what the spare imports of Medallion
 
 
 def connect(settings: Settings) -> socket.socket | None:
-    """A connection to the spare process, started if there is none; None when it does not start."""
+    """A connection to the spare process, started if there is none; None when it does not start.
+
+    :raises TargetError: the socket's folder belongs to another user, who would answer in the spare's place.
+    """
     address = address_of(settings)
-    return try_connect(address) or start(settings, address)
+    return (try_connect(address) if is_own(address.parent) else None) or start(settings, address)
 
 
 def address_of(settings: Settings) -> Path:
-    """The socket of the spare for this project, this Python and this state of Medallion's source."""
-    python = "|".join((sys.executable, sys.prefix, sys.version, os.environ.get("PYTHONPATH", "")))
+    """The socket of the spare for this project, host, Python and state of Medallion's source.
+
+    Another host can connect to a socket on a shared disk: its task would then run here, among processes that it cannot see.
+    """
+    python = "|".join((host_id(), sys.executable, sys.prefix, sys.version, os.environ.get("PYTHONPATH", "")))
     name = f"{short_digest(python)}-{source_digest()}.sock"
     folder = settings.home / "spare"
     if len(os.fsencode(folder / name)) > LONGEST_ADDRESS:
-        folder = Path(tempfile.gettempdir()) / f"medallion-{os.getuid()}-{short_digest(str(settings.home))}"
+        folder = (
+            Path(tempfile.gettempdir()) / f"medallion-{os.getuid()}-{short_digest(os.path.realpath(settings.home))}"
+        )
     return folder / name
 
 
@@ -87,10 +98,18 @@ def private_folder(folder: Path) -> None:
     :raises TargetError: it belongs to somebody else, who could answer in the spare's place.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = folder.lstat()
-    if state.st_uid != os.getuid() or not stat.S_ISDIR(state.st_mode):
+    if not is_own(folder):
         raise TargetError(f"{folder} belongs to another user", hint="remove it")
     folder.chmod(0o700)
+
+
+def is_own(folder: Path) -> bool:
+    """Whether a folder is this user's: in a temporary folder anybody may have made it."""
+    try:
+        state = folder.lstat()
+    except OSError:
+        return False
+    return state.st_uid == os.getuid() and stat.S_ISDIR(state.st_mode)
 
 
 def stop_older(address: Path) -> None:
@@ -103,6 +122,19 @@ def stop_older(address: Path) -> None:
                 connection.sendall(b'{"stop": true}\n')
         elif other != address:
             other.unlink(missing_ok=True)
+    remove_forgotten(address)
+
+
+def remove_forgotten(address: Path) -> None:
+    """Remove sockets that nobody answers at and that are old. Most are those of containers and starts that are gone."""
+    for other in address.parent.glob("*.sock"):
+        if other != address and time.time() - mtime(other) > FORGOTTEN_SECONDS:
+            connection = try_connect(other)
+            if connection is None:
+                for file in (other, other.with_suffix(".lock")):
+                    file.unlink(missing_ok=True)
+            else:
+                connection.close()
 
 
 def spawn(settings: Settings, address: Path) -> None:
@@ -111,7 +143,7 @@ def spawn(settings: Settings, address: Path) -> None:
     with (address.parent / "spare.log").open("ab") as log:
         subprocess.run(
             [*command, str(settings.spare_idle_seconds)],
-            env=child_environment({}),
+            env=for_user_code(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

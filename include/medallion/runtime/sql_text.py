@@ -7,8 +7,11 @@ backticks, `--` comments, nested `/* */` comments, BEGIN … END blocks of SQL s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
+
+from medallion.errors import MedallionError
 
 TOKEN = re.compile(
     r"""
@@ -25,9 +28,16 @@ TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-QUIET = {"line", "block", "space"}
+QUIET = frozenset({"line", "block", "space"})
+ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0"}
+END = "END"
+"""Kind of the token behind the last one."""
 # END IF, END WHILE and so on close a statement that did not open a block here: IF( ) and LOOP are words elsewhere too.
 ENDS_OF_LOOPS = {"IF", "WHILE", "LOOP", "REPEAT", "FOR"}
+
+
+class StatementError(MedallionError):
+    """A statement that Medallion reads itself is written wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +49,100 @@ class Statement:
     parameters: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: its kind as in `TOKEN`, its text, and where it begins."""
+
+    kind: str
+    text: str
+    start: int
+
+    @property
+    def word(self) -> str:
+        """The word in upper case; empty for what is none."""
+        return self.text.upper() if self.kind == "word" else ""
+
+    @property
+    def upper(self) -> str:
+        """The text as keywords are compared."""
+        return self.text.upper()
+
+    @property
+    def end(self) -> int:
+        """Where the token ends."""
+        return self.start + len(self.text)
+
+
+class TokenStream(Sequence[Token]):
+    """The tokens of a statement that count: no comments, no spaces.
+
+    Any place behind the last one has the END token (`kind` END, no text, at the end of the text), so that a reader of a
+    broken statement meets it and no IndexError. Slices and the length are of the real tokens.
+    """
+
+    def __init__(self, found: Sequence[Token], end: int) -> None:
+        self._found = found
+        self._end = Token(END, "", end)
+
+    @overload
+    def __getitem__(self, place: int) -> Token: ...
+    @overload
+    def __getitem__(self, place: slice) -> TokenStream: ...
+    def __getitem__(self, place: int | slice) -> Token | TokenStream:
+        if isinstance(place, slice):
+            part = self._found[place]
+            return TokenStream(part, part[-1].end if part else self._end.start)
+        inside = 0 <= place < len(self._found) or -len(self._found) <= place < 0
+        return self._found[place] if inside else self._end
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __iter__(self) -> Iterator[Token]:
+        return iter(self._found)
+
+
+def read_tokens(text: str) -> TokenStream:
+    """The tokens of a statement, without comments and spaces."""
+    return TokenStream([Token(*found) for found in tokens(text) if found[0] not in QUIET], len(text))
+
+
+def closing(words: Sequence[Token], opening: int) -> int:
+    """Where the bracket that opens at `opening` closes.
+
+    :raises StatementError: it does not.
+    """
+    depth = 0
+    for place in range(opening, len(words)):
+        depth += {"(": 1, ")": -1}.get(words[place].text, 0)
+        if depth == 0:
+            return place
+    before = words[opening - 1].text if opening else ""
+    raise StatementError(f"a bracket of the statement is not closed: {before}(")
+
+
+def unquoted(text: str) -> str:
+    """What a literal in quotes stands for; other text stays."""
+    if text[:1] not in ("'", '"') or len(text) < 2:
+        return text
+    return re.sub(r"\\(.)", lambda found: ESCAPED.get(found[1], found[1]), text[1:-1], flags=re.DOTALL)
+
+
 def tokens(text: str) -> Iterator[tuple[str, str, int]]:
     """Kind, text and position of each token; together they are the whole text."""
     position = 0
     while position < len(text):
-        found = TOKEN.match(text, position)
-        assert found is not None  # noqa: S101  `other` takes any character
-        kind, end = str(found.lastgroup), found.end()
-        if kind == "block":
-            end = end_of_comment(text, position)
+        kind, end = token_at(text, position)
         yield kind, text[position:end], position
         position = end
+
+
+def token_at(text: str, position: int) -> tuple[str, int]:
+    """Kind and end of the token at a position of the text."""
+    found = TOKEN.match(text, position)
+    assert found is not None  # noqa: S101  `other` takes any character
+    kind = str(found.lastgroup)
+    return kind, end_of_comment(text, position) if kind == "block" else found.end()
 
 
 def end_of_comment(text: str, start: int) -> int:
@@ -137,10 +230,3 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
         return values.get(name, found[0])
 
     return re.sub(r"\$\{([^{}\n]+)\}|\$([A-Za-z_]\w*)", fill, text)
-
-
-def fill_markers(text: str, values: Mapping[str, str]) -> str:
-    """`{{name}}` of known names replaced by their text, as legacy queries of Databricks SQL have them."""
-    if not values:
-        return text
-    return re.sub(r"\{\{\s*([\w.-]+)\s*\}\}", lambda found: values.get(found[1], found[0]), text)

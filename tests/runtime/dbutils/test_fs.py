@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,3 +102,72 @@ def test_what_cannot_be_is_refused_with_the_reason(fs: FileSystem) -> None:
         fs.ls("s3://bucket/x")
     with pytest.raises(AttributeError, match="did you mean mkdirs"):
         fs.mkdir("x")
+
+
+def test_a_listing_leaves_out_what_is_removed_meanwhile(
+    fs: FileSystem, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        fs.put(f"/Volumes/c/s/v/{name}", "")
+    listed = Path.iterdir
+
+    def then_removed(folder: Path) -> list[Path]:
+        found = list(listed(folder))
+        (folder / "a").unlink()
+        return found
+
+    monkeypatch.setattr(Path, "iterdir", then_removed)
+    assert [entry.name for entry in fs.ls("/Volumes/c/s/v")] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda fs: fs.ls("/Volumes/c/s/v/x"), lambda fs: fs.head("/Volumes/c/s/v/x")],
+    ids=["ls", "head"],
+)
+def test_a_file_that_is_removed_between_two_looks_is_missing(
+    fs: FileSystem, monkeypatch: pytest.MonkeyPatch, ask: Callable[[FileSystem], object]
+) -> None:
+    fs.mkdirs("/Volumes/c/s/v")
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    with pytest.raises(FileSystemError, match=r"java\.io\.FileNotFoundException"):
+        ask(fs)
+
+
+def test_tasks_that_use_the_same_files_at_once_see_errors_of_dbutils_only(fs: FileSystem) -> None:
+    wrong: set[str] = set()
+    won: list[int] = []
+    end = time.monotonic() + 1
+
+    def again(ask: Callable[[], object]) -> None:
+        while time.monotonic() < end:
+            try:
+                ask()
+            except FileSystemError:
+                pass
+            except Exception as error:  # noqa: BLE001 - that is what is looked for
+                wrong.add(f"{type(error).__name__}: {error}")
+
+    def claim(number: int) -> None:
+        if fs.put("/Volumes/c/s/claims/one", str(number)):
+            won.append(number)
+
+    fs.mkdirs("/Volumes/c/s/claims")
+    asks: list[Callable[[], object]] = [
+        lambda: fs.put("/Volumes/c/s/v/x", "text", overwrite=True),
+        lambda: fs.put("/Volumes/c/s/v/x", "text"),
+        lambda: fs.mkdirs("/Volumes/c/s/v/sub"),
+        lambda: fs.ls("/Volumes/c/s/v"),
+        lambda: fs.head("/Volumes/c/s/v/x"),
+        lambda: fs.rm("/Volumes/c/s/v/x"),
+        lambda: fs.rm("/Volumes/c/s/v", recurse=True),
+        lambda: fs.rm("/Volumes/c/s/v"),
+        *(partial(claim, number) for number in range(4)),
+    ]
+    threads = [threading.Thread(target=again, args=(ask,)) for ask in asks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == set()
+    assert len(won) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from medallion.errors import MedallionError
 from medallion.runtime.spark.copy_text import Copy, parse_copy
-from medallion.runtime.spark.statements import read_tokens
+from medallion.runtime.sql_text import read_tokens
 
 
 class Literals:

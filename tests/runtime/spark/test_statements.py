@@ -35,6 +35,37 @@ def landing(lake: Lake, request: pytest.FixtureRequest) -> Landing:
     return Landing(lake, "".join(mark if mark.isalnum() else "_" for mark in request.node.name))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("-- copy into is not used here\nSELECT 1", id="line comment"),
+        pytest.param("/* read_files( */ SELECT 1", id="block comment"),
+        pytest.param("SELECT 1 -- STREAM(read_files('x'", id="comment at the end"),
+        pytest.param("SELECT length('cloud_files(') - 11", id="string"),
+    ],
+)
+def test_words_of_ours_in_comments_and_strings_are_none(spark: SparkProcess, text: str) -> None:
+    assert spark.sql(text) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("-- copy into is not used here", id="nothing but a comment"),
+        pytest.param("/* read_files( */", id="nothing but a block comment"),
+        pytest.param("SELECT * FROM STREAM(read_files('x')", id="STREAM without an end"),
+        pytest.param("SELECT * FROM read_files('x'", id="read_files without an end"),
+        pytest.param("COPY INTO", id="COPY INTO alone"),
+        pytest.param("COPY INTO t FROM", id="COPY INTO without a source"),
+        pytest.param("LIST", id="LIST alone"),
+    ],
+)
+def test_what_is_not_whole_is_a_statement_error(spark: SparkProcess, text: str) -> None:
+    with pytest.raises(SparkFailure) as raised:
+        spark.sql(text)
+    assert "IndexError" not in str(raised.value)
+
+
 def test_copy_into_loads_each_file_once(spark: SparkProcess, landing: Landing) -> None:
     spark.sql("CREATE TABLE copied (id INT, name STRING)")
     copy = f"COPY INTO copied FROM '{landing.path}' FILEFORMAT = CSV FORMAT_OPTIONS ('header' = 'true')"
@@ -197,7 +228,6 @@ STATEMENTS = {
 
 REFUSED = {
     "persistent function": ("CREATE FUNCTION main.st.f(x INT) RETURNS INT RETURN x + 1", "does not support CREATE FUNCTION"),
-    "materialized view": ("CREATE MATERIALIZED VIEW mv AS SELECT 1 AS a", "create and execute a pipeline"),
     "deep clone": ("CREATE TABLE dc DEEP CLONE main.st.any", "DEEP CLONE does not work here"),
     "replace using": ("CREATE TABLE ru (a INT); INSERT INTO ru REPLACE USING (a) SELECT 1 AS a", "REPLACE ON/USING"),
     "create table": ("CREATE TABLE sc (a INT); SHOW CREATE TABLE sc", "`SHOW CREATE TABLE` is not supported"),
@@ -238,3 +268,30 @@ def test_a_statement_that_does_not_work_says_so(spark: SparkProcess, statements:
         spark.sql(statement)
     with pytest.raises(SparkFailure, match=words):
         spark.sql(last)
+
+
+def test_a_batch_begins_where_its_session_is(spark: SparkProcess) -> None:
+    """The session of a batch is a clone: it keeps the schema that USE chose, and what the function chooses itself."""
+
+    def run(session: Any) -> list[Any]:
+        session.sql("CREATE SCHEMA IF NOT EXISTS main.st_batches")
+        session.sql("CREATE TABLE main.st_batches.target (id INT)")
+        session.sql("CREATE TABLE main.st_batches.source AS SELECT 1 AS id UNION ALL SELECT 2")
+        session.sql("USE main.st_batches")
+        seen = []
+
+        def take(batch: Any, _number: int) -> None:
+            batch.createOrReplaceTempView("updates")
+            batch.sparkSession.sql(
+                "MERGE INTO target USING updates ON target.id = updates.id WHEN NOT MATCHED THEN INSERT *"
+            )
+            seen.append(batch.sparkSession.catalog.currentDatabase())
+
+        try:
+            writer = session.readStream.table("source").writeStream.foreachBatch(take).trigger(availableNow=True)
+            writer.option("checkpointLocation", "dbfs:/st_batches").start().awaitTermination()
+            return [*seen, session.table("target").count()]
+        finally:
+            session.sql("USE main.st")
+
+    assert spark.call(run) == ["st_batches", 2]

@@ -6,10 +6,14 @@ because notebooks look for it.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import IO, Any, ClassVar, NamedTuple, cast
 
 from medallion.compute.paths import plain, split_scheme, to_local
 from medallion.runtime.dbutils.errors import FileSystemError
@@ -18,6 +22,12 @@ from medallion.runtime.dbutils.remote import LOCAL, RemoteFiles
 from medallion.runtime.protocol import Places
 
 HEAD_BYTES = 65536
+TRIES = 100
+"""How often a step is done again whose ground another task has just changed."""
+
+FILLED = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+"""What the system says of a folder that is not empty."""
+
 MOUNTS = "there are no mounts; a folder of this machine is file:/…, shared files belong on /Volumes"
 CACHES = "local files need no cache"
 
@@ -56,12 +66,20 @@ class FileSystem(Module):
         """List a folder, or one file."""
         if remote := self._remote(path):
             return [FileInfo(*found) for found in remote.ls(path)]
-        here = self._existing(path)
+        here = self._local(path)
         shown = shown_path(path)
-        if here.is_file():
-            return [entry(here, shown, here.name)]
-        found = sorted(here.iterdir(), key=lambda item: item.name)
-        return [entry(item, f"{shown.rstrip('/')}/{item.name}", item.name) for item in found]
+        try:
+            found = sorted(here.iterdir(), key=lambda item: item.name)
+        except NotADirectoryError:
+            with missing_as_java(path):
+                return [entry(here, shown, here.name)]
+        except FileNotFoundError:
+            raise missing(path) from None
+        entries = []
+        for item in found:
+            with contextlib.suppress(FileNotFoundError):  # removed since the folder was listed
+                entries.append(entry(item, f"{shown.rstrip('/')}/{item.name}", item.name))
+        return entries
 
     def head(self, file: str, max_bytes: int = HEAD_BYTES, maxBytes: int | None = None) -> str:  # noqa: N803
         """The beginning of a file as text."""
@@ -71,9 +89,10 @@ class FileSystem(Module):
         here = self._existing(file)
         if here.is_dir():
             raise FileSystemError(f"{file} is a folder, not a file")
-        with here.open("rb") as stream:
+        with missing_as_java(file), here.open("rb") as stream:
             data = stream.read(limit)
-        if here.stat().st_size > limit:
+            whole = os.fstat(stream.fileno()).st_size
+        if whole > limit:
             print(f"[Truncated to first {limit} bytes]")  # noqa: T201  as Databricks says it
         return data.decode("utf-8", "replace")
 
@@ -84,10 +103,11 @@ class FileSystem(Module):
             remote.put(file, data, overwrite=overwrite)
         else:
             here = self._local(file)
-            if here.exists() and not overwrite:
-                raise FileSystemError(f"{file} exists already", hint="pass overwrite=True")
-            here.parent.mkdir(parents=True, exist_ok=True)
-            here.write_bytes(data)
+            try:
+                with opened(here, "wb" if overwrite else "xb") as stream:  # of two tasks that make it, one does
+                    stream.write(data)
+            except FileExistsError:
+                raise FileSystemError(f"{file} exists already", hint="pass overwrite=True") from None
         print(f"Wrote {len(data)} bytes.")  # noqa: T201  as Databricks says it
         return True
 
@@ -96,9 +116,10 @@ class FileSystem(Module):
         if remote := self._remote(dir):
             return remote.mkdirs(dir)
         here = self._local(dir)
-        if here.is_file():
-            raise FileSystemError(f"{dir} is a file")
-        here.mkdir(parents=True, exist_ok=True)
+        try:
+            make_folder(here)
+        except FileExistsError:
+            raise FileSystemError(f"{dir} is a file") from None
         return True
 
     def cp(self, source: str, dest: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002
@@ -131,16 +152,23 @@ class FileSystem(Module):
         here = self._local(dir)
         if split_scheme(dir)[1].rstrip("/") in {"", "/Volumes"} or here == Path(here.anchor):
             raise FileSystemError(f"{dir} is a root; it is not removed")
-        if not here.exists() and not here.is_symlink():
-            return False
-        if here.is_file() or here.is_symlink():
+        try:
             here.unlink()
-        elif recurse:
-            shutil.rmtree(here)
-        elif any(here.iterdir()):
-            raise FileSystemError(f"{dir} is a folder that is not empty", hint="pass recurse=True")
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except (IsADirectoryError, PermissionError):  # macOS has the second for a folder
+            if not here.is_dir() and here.exists():
+                raise
         else:
-            here.rmdir()
+            return True
+        try:
+            remove_tree(here) if recurse else here.rmdir()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno not in FILLED or recurse:
+                raise
+            raise FileSystemError(f"{dir} is a folder that is not empty", hint="pass recurse=True") from None
         return True
 
     def mounts(self) -> list[object]:
@@ -169,7 +197,7 @@ class FileSystem(Module):
     def _existing(self, path: str) -> Path:
         here = self._local(path)
         if not here.exists():
-            raise FileSystemError(f"java.io.FileNotFoundException: No such file or directory {path}")
+            raise missing(path)
         return here
 
     def _transfer(self, source: str, dest: str, *, recurse: bool) -> tuple[Path, Path]:
@@ -181,8 +209,66 @@ class FileSystem(Module):
             raise FileSystemError(f"{dest} lies within {source}")
         if here.is_file() and (there.is_dir() or str(dest).endswith("/")):
             there = there / here.name
-        there.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(there.parent)
         return here, there
+
+
+def missing(path: str) -> FileSystemError:
+    """The error of a file that is not there."""
+    return FileSystemError(f"java.io.FileNotFoundException: No such file or directory {path}")
+
+
+@contextlib.contextmanager
+def missing_as_java(path: str) -> Iterator[None]:
+    """Raise `missing` for a file that another task removes at this moment."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise missing(path) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, though others remove some at this moment.
+
+    :raises FileExistsError: there is a file of that name.
+    """
+    for tries in range(TRIES):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, FileNotFoundError):
+            if folder.is_file() or tries == TRIES - 1:
+                raise
+        else:
+            return
+
+
+def opened(file: Path, mode: str) -> IO[bytes]:
+    """A file for writing, in a folder that is made when it is not there."""
+    for _ in range(TRIES):
+        make_folder(file.parent)
+        with contextlib.suppress(FileNotFoundError):  # the folder was removed again
+            return cast("IO[bytes]", file.open(mode))
+    raise missing(str(file.parent))
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and all in it, though others remove some of it too, or add to it.
+
+    :raises FileNotFoundError: there is no such folder.
+    """
+
+    def told(_call: object, place: str, error: tuple[type[BaseException], BaseException, object]) -> None:
+        if not isinstance(error[1], FileNotFoundError) or place == str(folder):
+            raise error[1]
+
+    for tries in range(TRIES):
+        try:
+            shutil.rmtree(folder, onerror=told)
+        except OSError as error:
+            if error.errno not in FILLED or tries == TRIES - 1:
+                raise
+        else:
+            return
 
 
 def shown_path(path: str) -> str:
@@ -190,7 +276,7 @@ def shown_path(path: str) -> str:
     scheme, rest = split_scheme(str(path))
     flat = plain(rest if rest.startswith("/") else os.path.abspath(rest))  # noqa: PTH100  text only
     if not scheme:
-        scheme = "dbfs" if flat.split("/")[1] in {"Volumes", "FileStore"} else "file"
+        scheme = "dbfs" if flat.split("/")[1] in {"Volumes", "FileStore", "databricks-datasets"} else "file"
     return f"{scheme}:{flat}"
 
 
@@ -198,6 +284,6 @@ def entry(file: Path, path: str, name: str) -> FileInfo:
     """The listing's entry of a file or folder."""
     state = file.stat()
     changed = state.st_mtime_ns // 1_000_000
-    if file.is_dir():
+    if stat.S_ISDIR(state.st_mode):
         return FileInfo(f"{path}/", f"{name}/", 0, changed)
     return FileInfo(path, name, state.st_size, changed)

@@ -6,6 +6,7 @@ Limits and errors as docs.databricks.com: jobs/task-values, and the Python SDK o
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from medallion.runtime.channel import ChannelAnswers
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from medallion.runtime.task import Task
 
 LIMIT = 48 * 1024  # bytes of JSON
+DEEPEST = 200
+"""Lists and objects inside one another: JSON's readers along the way give up at a thousand."""
 
 
 class TaskValues(Module):
@@ -35,12 +38,7 @@ class TaskValues(Module):
         """
         if not isinstance(key, str) or not key:
             raise TypeError(f"the key of a task value is a text, not {key!r}")
-        try:
-            text = json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise TaskValueError(
-                f"task value {key!r} is not JSON: {error}; convert it to numbers, text, lists"
-            ) from None
+        text = json_text(key, value)
         size = len(text.encode())
         if size > LIMIT:
             raise TaskValueError(f"task value {key!r} has {size:,} bytes as JSON; the limit is {LIMIT:,} (48 KiB)")
@@ -68,6 +66,44 @@ class TaskValues(Module):
             raise TaskValueError(
                 f"task {taskKey!r} has no task value {key!r} in this run{reason}; set it there, or pass default="
             ) from None
+
+
+def json_text(key: str, value: Any) -> str:
+    """The value as JSON.
+
+    :raises TaskValueError: it is not JSON; names the member that is not.
+    """
+    try:
+        refuse_what_json_lacks(key, value)
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, TaskValueError):
+            raise
+        raise TaskValueError(f"task value {key!r} is not JSON: {error}; convert it to numbers, text, lists") from None
+
+
+def refuse_what_json_lacks(key: str, value: Any) -> None:
+    """Numbers that JSON has no word for, and values without end.
+
+    :raises TaskValueError: names the member.
+    """
+    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
+    while waiting:
+        place, item, depth = waiting.pop()
+        at = f" at {place}" if place else ""
+        if depth > DEEPEST:
+            raise TaskValueError(
+                f"task value {key!r} holds more than {DEEPEST} lists and objects inside one another, or itself"
+            )
+        if isinstance(item, float) and not math.isfinite(item):
+            word = "NaN" if math.isnan(item) else "Infinity" if item > 0 else "-Infinity"
+            raise TaskValueError(
+                f"task value {key!r} is not JSON: it is {word}{at}, which JSON lacks; give None or a text"
+            )
+        if isinstance(item, dict):
+            waiting += [(f"{place}.{name}" if place else str(name), inner, depth + 1) for name, inner in item.items()]
+        elif isinstance(item, (list, tuple)):
+            waiting += [(f"{place}[{index}]", inner, depth + 1) for index, inner in enumerate(item)]
 
 
 class Jobs(Module):

@@ -63,7 +63,7 @@ class NotebookUtils(Module):
         result = launch(
             context,
             task.settings,
-            answers=ChannelAnswers(task.channel),
+            answers=ChannelAnswers(task.channel, task.masks),
             on_output=lambda line: task.output.log(f"[{file.stem}] {line}\n"),
             timeout=limit or None,
             masks=task.masks,

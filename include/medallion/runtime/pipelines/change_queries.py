@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from medallion.core.sql_names import quoted
 from medallion.runtime.pipelines.changes import DELETE, END, SEQUENCE, START, TRUNCATE, Columns
 
 TIE, LIFE, NEXT, BEGINS, RUN, ROW, LAST, CUT, CLOSED = (
@@ -142,11 +143,6 @@ def all_but(names: Sequence[str]) -> str:
 def listed(names: Sequence[str]) -> str:
     """Names as SQL lists them."""
     return ", ".join(map(quoted, names))
-
-
-def quoted(name: str) -> str:
-    """A name in backticks."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def text(value: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from medallion.errors import MedallionError, UnsupportedError
 from medallion.runtime.pipelines.changes import ChangeFlow, change_flow
-from medallion.runtime.pipelines.words import Word, closing, end_of_name, items, starts
+from medallion.runtime.pipelines.words import end_of_name, items, starts
+from medallion.runtime.sql_text import Token, closing
 
 STARTS = {("AUTO", "CDC"): "AUTO CDC", ("APPLY", "CHANGES"): "APPLY CHANGES"}
 CLAUSES: Mapping[tuple[str, ...], str] = {
@@ -33,7 +34,7 @@ SYNTAX = (
 )
 
 
-def flow_of(text: str, words: Sequence[Word]) -> ChangeFlow | None:
+def flow_of(text: str, words: Sequence[Token]) -> ChangeFlow | None:
     """The flow of `CREATE FLOW name AS AUTO CDC INTO …` or of `APPLY CHANGES INTO …`; None for another statement.
 
     :raises MedallionError: it is one, spelled wrong.
@@ -60,13 +61,13 @@ def flow_of(text: str, words: Sequence[Word]) -> ChangeFlow | None:
     return from_clauses(f"{word} INTO", text, rest[end:], target, name=name or None, once=bool(once))
 
 
-def table_flow(text: str, words: Sequence[Word], target: str) -> ChangeFlow:
+def table_flow(text: str, words: Sequence[Token], target: str) -> ChangeFlow:
     """The flow of `CREATE STREAMING TABLE target FLOW AUTO CDC FROM …`, from the words after FLOW AUTO CDC."""
     return from_clauses("FLOW AUTO CDC", text, words, target, name=None, once=False)
 
 
 def from_clauses(
-    word: str, text: str, words: Sequence[Word], target: str, *, name: str | None, once: bool
+    word: str, text: str, words: Sequence[Token], target: str, *, name: str | None, once: bool
 ) -> ChangeFlow:
     """A flow from its clauses.
 
@@ -95,12 +96,12 @@ def from_clauses(
     return change_flow(word, target, source, keys, sequence, given, is_query=True)
 
 
-def clauses(word: str, text: str, words: Sequence[Word]) -> dict[str, list[Word]]:
+def clauses(word: str, text: str, words: Sequence[Token]) -> dict[str, list[Token]]:
     """The words of each clause, by option.
 
     :raises MedallionError: a clause is there twice, or words stand before the first.
     """
-    found: dict[str, list[Word]] = {}
+    found: dict[str, list[Token]] = {}
     at, depth, option = 0, 0, ""
     while at < len(words):
         depth += {"(": 1, ")": -1}.get(words[at].text, 0)
@@ -119,7 +120,7 @@ def clauses(word: str, text: str, words: Sequence[Word]) -> dict[str, list[Word]
     return found
 
 
-def scd_type(word: str, text: str, words: Sequence[Word]) -> str:
+def scd_type(word: str, text: str, words: Sequence[Token]) -> str:
     """`SCD TYPE 1` or `SCD TYPE 2` as its number.
 
     :raises MedallionError: it is spelled otherwise.
@@ -129,7 +130,7 @@ def scd_type(word: str, text: str, words: Sequence[Word]) -> str:
     raise MedallionError(f"{word}: after STORED AS comes SCD TYPE 1 or SCD TYPE 2, not {spelled(text, words)!r}")
 
 
-def columns(option: str, text: str, words: Sequence[Word]) -> dict[str, list[str]]:
+def columns(option: str, text: str, words: Sequence[Token]) -> dict[str, list[str]]:
     """`(a, b)`, `a, b` or `* EXCEPT (a, b)` as the option that says so.
 
     :raises MedallionError: the list is spelled otherwise.
@@ -148,11 +149,11 @@ def columns(option: str, text: str, words: Sequence[Word]) -> dict[str, list[str
     return {option: [spelled(text, words[start:stop]) for start, stop in items(words, begin, end)]}
 
 
-def plain(text: str, words: Sequence[Word], begin: int, end: int) -> str:
+def plain(text: str, words: Sequence[Token], begin: int, end: int) -> str:
     """A name of one to three parts, as it is spelled."""
     return spelled(text, words[begin:end])
 
 
-def spelled(text: str, words: Sequence[Word]) -> str:
+def spelled(text: str, words: Sequence[Token]) -> str:
     """The text that words stand for."""
     return text[words[0].start : words[-1].end] if words else ""

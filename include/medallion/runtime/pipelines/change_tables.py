@@ -12,9 +12,10 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.core.sql_names import quoted
 from medallion.errors import MedallionError
 from medallion.runtime.pipelines import expectations
-from medallion.runtime.pipelines.change_queries import Filling, history, newest, quoted
+from medallion.runtime.pipelines.change_queries import Filling, history, newest
 from medallion.runtime.pipelines.changes import DELETE, SEQUENCE, TRUNCATE, ChangeFlow, agree
 from medallion.runtime.pipelines.loading import define_dataset
 from medallion.runtime.pipelines.registry import STREAM, Stated, at_line

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from medallion.errors import MedallionError
-from medallion.runtime.sql_text import QUIET, tokens
+from medallion.runtime.sql_text import read_tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -188,7 +188,7 @@ def owner(text: str, dataset: str) -> tuple[str, str]:
     """
     if dataset:
         return dataset.replace("`", ""), dataset.replace("`", "")
-    words = [piece.strip("`") for kind, piece, _ in tokens(text) if kind not in QUIET]
+    words = [token.text.strip("`") for token in read_tokens(text)]
     upper = [word.upper() for word in words]
     target = name_after(words, upper.index("INTO")) if "INTO" in upper else SHARED
     return target, name_after(words, upper.index("FLOW")) if "FLOW" in upper else target

@@ -7,16 +7,17 @@ one of the Python kind, since only there can its rows be counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from medallion.core.sql_names import unquoted_name
 from medallion.errors import MedallionError
 from medallion.runtime.pipelines.change_statements import flow_of, table_flow
 from medallion.runtime.pipelines.changes import ChangeFlow
 from medallion.runtime.pipelines.expectations import DROP, FAIL, WARN, Expectation
-from medallion.runtime.pipelines.words import Word, closing, end_of_name, items, meaningful, starts
-from medallion.runtime.sql_text import split_statements
+from medallion.runtime.pipelines.words import end_of_name, items, starts
+from medallion.runtime.sql_text import Token, closing, read_tokens, split_statements
 
 ACTIONS: Mapping[tuple[str, ...], str] = {("DROP", "ROW"): DROP, ("FAIL", "UPDATE"): FAIL}
 KINDS = {
@@ -80,7 +81,7 @@ def statements(text: str) -> Iterator[SqlStatement]:
 
 def without_live(text: str) -> str:
     """The text with `LIVE.x` as `x`."""
-    words = list(meaningful(text))
+    words = read_tokens(text)
     for word, dot in reversed(list(pairwise(words))):
         if word.upper == "LIVE" and dot.text == ".":
             text = text[: word.start] + text[dot.end :]
@@ -89,7 +90,7 @@ def without_live(text: str) -> str:
 
 def rewritten(text: str, line: int) -> SqlStatement:
     """A statement with the words of open Spark."""
-    words = list(meaningful(text))
+    words = read_tokens(text)
     if (flow := flow_of(text, words)) is not None:
         return SqlStatement(text, line, flow=flow)
     if not words or words[0].upper != "CREATE":
@@ -119,7 +120,7 @@ def rewritten(text: str, line: int) -> SqlStatement:
     return SqlStatement(f"CREATE {KINDS[kind]} {name}{rest}", line, name, KINDS[kind], target=target)
 
 
-def dataset_of(text: str, words: list[Word], at: int, kind: str, name: str) -> SqlDataset:
+def dataset_of(text: str, words: Sequence[Token], at: int, kind: str, name: str) -> SqlDataset:
     """The dataset behind a name: columns and constraints in brackets, clauses, query."""
     columns: list[str] = []
     rules: list[Expectation] = []
@@ -138,7 +139,7 @@ def dataset_of(text: str, words: list[Word], at: int, kind: str, name: str) -> S
     return SqlDataset(kind, name, ", ".join(columns), clauses, query, tuple(rules))
 
 
-def rule_of(text: str, words: list[Word]) -> Expectation:
+def rule_of(text: str, words: Sequence[Token]) -> Expectation:
     """`CONSTRAINT name EXPECT (condition) [ON VIOLATION DROP ROW | FAIL UPDATE]`.
 
     :raises MedallionError: it is spelled otherwise.
@@ -153,7 +154,7 @@ def rule_of(text: str, words: list[Word]) -> Expectation:
     action = ACTIONS.get(rest[2:]) if rest[:2] == ("ON", "VIOLATION") else None if rest else WARN
     if action is None:
         raise MedallionError(f"{stated!r}: after the condition comes ON VIOLATION DROP ROW or ON VIOLATION FAIL UPDATE")
-    return Expectation(words[1].text.strip("`"), text[words[3].end : words[close].start].strip(), action)
+    return Expectation(unquoted_name(words[1].text), text[words[3].end : words[close].start].strip(), action)
 
 
 def clause_options(clauses: str) -> dict[str, object]:

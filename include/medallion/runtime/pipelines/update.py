@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.compute.gateway import PIPELINE_RETRIES
 from medallion.compute.session import attach
+from medallion.core.sql_names import quoted
 from medallion.errors import MedallionError
 from medallion.runtime.failures import describe, user_line
 from medallion.runtime.pipelines import change_tables, events, keeping
@@ -84,8 +85,8 @@ def carry_out(task: Task, link: Link, update: Update, book: Book) -> None:
     """Define the graph and run it. New columns of Auto Loader: unless in development, once more with them."""
     spark, pipeline, lake = link.spark, update.pipeline, Path(task.context.places.lake)
     configure(spark, pipeline)
-    spark.sql(f"CREATE CATALOG IF NOT EXISTS `{pipeline.catalog}`")
-    spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{pipeline.catalog}`.`{pipeline.schema}`")
+    spark.sql(f"CREATE CATALOG IF NOT EXISTS {quoted(pipeline.catalog)}")
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS {quoted(pipeline.catalog, pipeline.schema)}")
     reading = FileReading(spark, lambda: classic_session(task, pipeline), storage(task, pipeline) / "auto_loader")
     offer(spark, book)
     reading.offer()

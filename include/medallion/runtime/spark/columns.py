@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from medallion.core.sql_names import quoted
 from medallion.runtime.spark.inference import CORRUPT
 from medallion.runtime.spark.options import LoaderOptions
 from medallion.runtime.spark.streams import MARK
@@ -128,11 +129,6 @@ def output(plan: Plan) -> list[Column]:
         rescued = made.get(plan.options.format, lambda: F.lit(None).cast("string"))()
         columns.append(rescued.alias(plan.rescued))
     return columns
-
-
-def quoted(name: str) -> str:
-    """A column's name that may hold dots."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def value(field: StructField, plan: Plan) -> Column:

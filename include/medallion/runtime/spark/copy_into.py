@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from medallion.core.sql_names import quoted
 from medallion.errors import MedallionError
 from medallion.runtime.spark.auto_loader import batch_plan
 from medallion.runtime.spark.columns import frame
@@ -110,7 +111,8 @@ def read(spark: SparkSession, copy: Copy, files: list[FileEntry]) -> DataFrame:
 
 def top_level(select: str) -> list[str]:
     """The expressions of a SELECT list."""
-    from medallion.runtime.spark.statements import groups, read_tokens
+    from medallion.runtime.spark.statements import groups
+    from medallion.runtime.sql_text import read_tokens
 
     return [select[group[0].start : group[-1].end] for group in groups(read_tokens(select))]
 
@@ -128,7 +130,7 @@ def casts(rows: DataFrame, copy: Copy, table: StructType) -> list[Column]:
         )
     columns = []
     for field in rows.schema.fields:
-        column = F.col("`" + field.name.replace("`", "``") + "`")
+        column = F.col(quoted(field.name))
         there = known.get(field.name.lower())
         columns.append(column if there is None else column.cast(there.dataType).alias(there.name))
     return columns

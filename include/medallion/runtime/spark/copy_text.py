@@ -5,12 +5,13 @@ Grammar: docs.databricks.com, sql/language-manual/delta-copy-into.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from medallion.errors import UnsupportedError
-from medallion.runtime.spark.statements import StatementError, Token, Values, closing, groups
+from medallion.runtime.spark.statements import Values, groups
+from medallion.runtime.sql_text import END, StatementError, Token, TokenStream, closing
 from medallion.spec.problems import did_you_mean
 
 COPY_OPTIONS = ("force", "mergeSchema")
@@ -43,7 +44,7 @@ class Copy:
 class Reader:
     """Reads the clauses of a statement, one after the other."""
 
-    def __init__(self, text: str, words: list[Token], values: Values) -> None:
+    def __init__(self, text: str, words: TokenStream, values: Values) -> None:
         self.text, self.words, self.values = text, words, values
         self.place = 2
         self.found: dict[str, Any] = {}
@@ -65,10 +66,10 @@ class Reader:
         :raises StatementError: something else comes next.
         """
         if not self.accept(*words):
-            near = self.text[self.words[self.place].start :][:40] if self.place < len(self.words) else "the end"
+            near = self.text[self.words[self.place].start :][:40] or "the end"
             raise StatementError(f"COPY INTO: {' '.join(words)} is expected at: {near}")
 
-    def brackets(self) -> list[Token]:
+    def brackets(self) -> TokenStream:
         """The tokens in the brackets that come next."""
         if not self.at("("):
             self.expect("(")
@@ -76,6 +77,30 @@ class Reader:
         inside = self.words[self.place + 1 : last]
         self.place = last + 1
         return inside
+
+    def next_token(self, what: str) -> Token:
+        """Go past the next token.
+
+        :raises StatementError: the statement ends here.
+        """
+        token = self.words[self.place]
+        if token.kind == END:
+            self.expect(what)
+        self.place += 1
+        return token
+
+    def next_value(self, what: str) -> Any:
+        """Go past the next token, a constant, and give its value."""
+        return self.value(self.next_token(what).text, what)
+
+    def value(self, expression: str, what: str) -> Any:
+        """The value of an expression.
+
+        :raises StatementError: there is none.
+        """
+        if not expression:
+            raise StatementError(f"COPY INTO: {what} is expected in the brackets")
+        return self.values.of([expression])[0]
 
     def until(self, *stops: str) -> str:
         """The text up to one of the words or a bracket."""
@@ -87,7 +112,7 @@ class Reader:
         return self.text[self.words[first].start : self.words[self.place - 1].end]
 
 
-def parse_copy(text: str, words: list[Token], values: Values) -> Copy:
+def parse_copy(text: str, words: TokenStream, values: Values) -> Copy:
     """The statement of a text.
 
     :raises StatementError: it is written wrongly; says where.
@@ -96,7 +121,7 @@ def parse_copy(text: str, words: list[Token], values: Values) -> Copy:
     reader = Reader(text, words, values)
     if reader.at("IDENTIFIER", "("):
         reader.place += 1
-        target = str(values.of([span(text, reader.brackets())])[0])
+        target = str(reader.value(span(text, reader.brackets()), "a name"))
     else:
         target = reader.until("FROM", "BY")
     by_position = reader.accept("BY", "POSITION")
@@ -110,7 +135,7 @@ def parse_copy(text: str, words: list[Token], values: Values) -> Copy:
     return Copy(target, source, columns=columns, by_position=by_position, select=select, **reader.found)
 
 
-def span(text: str, words: list[Token]) -> str:
+def span(text: str, words: Sequence[Token]) -> str:
     """The text of consecutive tokens."""
     return text[words[0].start : words[-1].end] if words else ""
 
@@ -118,9 +143,7 @@ def span(text: str, words: list[Token]) -> str:
 def read_source(reader: Reader) -> tuple[str, str | None]:
     """The folder, and what is selected from it."""
     if not reader.at("("):
-        token = reader.words[reader.place]
-        reader.place += 1
-        return str(reader.values.of([token.text])[0]), None
+        return str(reader.next_value("the path of a folder")), None
     inside = reader.brackets()
     froms = [place for place, token in enumerate(inside) if token.word == "FROM"]
     if not froms or inside[0].word != "SELECT" or froms[-1] + 1 >= len(inside):
@@ -142,8 +165,7 @@ def read_clause(reader: Reader) -> None:
 def read_format(reader: Reader) -> None:
     """FILEFORMAT = CSV."""
     reader.expect("=")
-    reader.found["format"] = reader.words[reader.place].text.strip("'\"")
-    reader.place += 1
+    reader.found["format"] = reader.next_token("a format").text.strip("'\"")
 
 
 def read_files_clause(reader: Reader) -> None:
@@ -155,8 +177,7 @@ def read_files_clause(reader: Reader) -> None:
 def read_pattern(reader: Reader) -> None:
     """PATTERN = 'glob'."""
     reader.expect("=")
-    reader.found["pattern"] = str(reader.values.of([reader.words[reader.place].text])[0])
-    reader.place += 1
+    reader.found["pattern"] = str(reader.next_value("a pattern"))
 
 
 def pairs(reader: Reader) -> dict[str, str]:

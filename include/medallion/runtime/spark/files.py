@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 LISTING = "medallion.files.Listing"
+MISSING = "FileNotFoundException"
 
 
 class FileReadError(MedallionError):
@@ -50,7 +51,7 @@ def list_files(spark: SparkSession, path: str, glob: str = "") -> list[FileEntry
     try:
         text = java_class(spark, LISTING).files(spark._jsparkSession, path, glob)
     except Py4JJavaError as error:
-        if "FileNotFoundException" in str(error.java_exception):
+        if MISSING in str(error.java_exception):
             raise FileReadError(f"path {path!r} does not exist") from None
         raise
     return [FileEntry(name, int(size), int(time)) for time, size, name in map(split_line, text.splitlines())]
@@ -86,9 +87,15 @@ class Folder:
 
     def names(self) -> list[str]:
         """Names of the files, in order; empty when the folder is not there."""
-        if not self._system.exists(self._path):
-            return []
-        return sorted(status.getPath().getName() for status in self._system.listStatus(self._path))
+        from py4j.protocol import Py4JJavaError
+
+        try:
+            found = self._system.listStatus(self._path)
+        except Py4JJavaError as error:
+            if MISSING in str(error.java_exception.getClass().getName()):
+                return []
+            raise
+        return sorted(status.getPath().getName() for status in found)
 
     def read(self, name: str) -> str:
         """A file's text."""
@@ -101,10 +108,31 @@ class Folder:
         draft, target = self._file(f".{name}.{uuid4().hex}"), self._file(name)
         with closing(self._system.create(draft)) as stream:
             stream.write(bytearray(text.encode()))
-        if not self._system.exists(target) and self._system.rename(draft, target):
+        if self._moved(draft, target):
             return True
         self._system.delete(draft, False)  # noqa: FBT003  Java's method has no keywords
         return False
+
+    def _moved(self, draft: Any, target: Any) -> bool:
+        """Give a draft its name unless it is taken; on a local disk in one step, whoever else does the same."""
+        from py4j.protocol import Py4JJavaError
+
+        place = self._system.resolvePath(self._path)  # what /Volumes and dbfs: stand for
+        if place.toUri().getScheme() != "file":
+            return not self._system.exists(target) and bool(self._system.rename(draft, target))
+        gateway: Any = self._spark.sparkContext._gateway
+        hadoop = gateway.jvm.org.apache.hadoop.fs
+        conf = self._spark._jsparkSession.sessionState().newHadoopConf()
+        without_options = gateway.new_array(getattr(hadoop, "Options$Rename"), 0)
+        try:
+            hadoop.FileContext.getFileContext(place.toUri(), conf).rename(
+                hadoop.Path(place, draft.getName()), hadoop.Path(place, target.getName()), without_options
+            )
+        except Py4JJavaError as error:
+            if "FileAlreadyExistsException" in str(error.java_exception.getClass().getName()):
+                return False
+            raise
+        return True
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from medallion.core.sql_names import quoted
 from medallion.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ def catalogs_of(spark: SparkSession, catalog: str) -> list[str]:
     if catalog.lower() != "system":
         return [catalog]
     return sorted(str(row[0]) for row in spark.sql("SHOW CATALOGS").collect() if row[0] != "spark_catalog")
-
-
-def quoted(*parts: str) -> str:
-    """A name with its parts quoted."""
-    return ".".join("`" + part.replace("`", "``") + "`" for part in parts)
 
 
 def schemas(spark: SparkSession, catalog: str) -> list[str]:

@@ -6,14 +6,14 @@ catalogs, volumes and rights are the driver's own (`jvm/`, StatementParser).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from medallion.errors import MedallionError, UnsupportedError
-from medallion.runtime.sql_text import QUIET, tokens
+from medallion.core.sql_names import unquoted_name
+from medallion.errors import UnsupportedError
+from medallion.runtime.sql_text import END, StatementError, Token, closing, read_tokens
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -22,34 +22,6 @@ if TYPE_CHECKING:
 
 Run = Callable[..., Any]
 READERS = ("READ_FILES", "CLOUD_FILES")
-
-
-class StatementError(MedallionError):
-    """A statement that Medallion reads itself is written wrongly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token of a statement: kind as in `sql_text`, text, and where it begins."""
-
-    kind: str
-    text: str
-    start: int
-
-    @property
-    def word(self) -> str:
-        """The word in upper case; empty for what is none."""
-        return self.text.upper() if self.kind == "word" else ""
-
-    @property
-    def end(self) -> int:
-        """Where the token ends."""
-        return self.start + len(self.text)
-
-
-def read_tokens(text: str) -> list[Token]:
-    """The tokens of a statement, without comments and spaces."""
-    return [Token(kind, piece, start) for kind, piece, start in tokens(text) if kind not in QUIET]
 
 
 class Values:
@@ -68,6 +40,27 @@ class Values:
         listed = ", ".join(f"{text} AS v{place}" for place, text in enumerate(expressions))
         return list(self._run(self._session, f"SELECT {listed}", self._args or None).first())
 
+    def filled(self, text: str) -> str:
+        """The text with the values of its parameters as literals, so that it can be kept.
+
+        :raises StatementError: a value is neither a text nor a number.
+        """
+        given = self._args if isinstance(self._args, dict) else {}
+        for token in reversed([token for token in read_tokens(text) if token.kind == "parameter"]):
+            value = given.get(token.text[1:])
+            if value is not None and not isinstance(value, (str, int, float)):
+                raise StatementError(f"the parameter {token.text} of a query that is kept is a text or a number")
+            if value is not None:
+                text = f"{text[: token.start]}{literal(value)}{text[token.end :]}"
+        return text
+
+
+def literal(value: str | float) -> str:
+    """A value as SQL."""
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
 
 def run_statement(session: SparkSession, text: str, args: Any, kwargs: dict[str, Any], run: Run) -> DataFrame:
     """The frame of a statement that may be ours.
@@ -85,6 +78,10 @@ def run_statement(session: SparkSession, text: str, args: Any, kwargs: dict[str,
     if words[0].word in ALONE and [token.word for token in words[:2]] != ["CACHE", "TABLE"]:
         made: DataFrame = ALONE[words[0].word](session, text, words, values)
         return made
+    from medallion.runtime.spark import refreshed
+
+    if (done := refreshed.run(session, text, words, values)) is not None:
+        return done
     text = without_auto(text, words)
     with ExitStack() as views:
 
@@ -96,7 +93,7 @@ def run_statement(session: SparkSession, text: str, args: Any, kwargs: dict[str,
     return frame
 
 
-def without_auto(text: str, words: list[Token]) -> str:
+def without_auto(text: str, words: Sequence[Token]) -> str:
     """CLUSTER BY AUTO chooses columns by what queries ask, which nobody watches here: none are chosen."""
     for place, token in enumerate(words[:-2]):
         if [item.word for item in words[place : place + 3]] == ["CLUSTER", "BY", "AUTO"]:
@@ -117,8 +114,8 @@ def with_information(session: SparkSession, text: str, views: ExitStack) -> str:
         if token.text.strip("`").lower() != NAME or words[place + 1].text != ".":
             continue
         named = place > 1 and words[place - 1].text == "."
-        catalog = words[place - 2].text.strip("`") if named else session.catalog.currentCatalog()
-        name = words[place + 2].text.strip("`")
+        catalog = unquoted_name(words[place - 2].text) if named else session.catalog.currentCatalog()
+        name = unquoted_name(words[place + 2].text)
         view = f"_medallion_{uuid4().hex}"
         information(session, catalog, name).createOrReplaceTempView(view)
         views.callback(session.catalog.dropTempView, view)
@@ -134,9 +131,12 @@ def is_alias(token: Token) -> bool:
     return token.kind == "name" or (token.kind == "word" and token.word not in AFTER_A_TABLE)
 
 
-def list_folder(session: SparkSession, _text: str, words: list[Token], values: Values) -> DataFrame:
+def list_folder(session: SparkSession, _text: str, words: Sequence[Token], values: Values) -> DataFrame:
     """LIST 'path': the entries of a folder."""
     from medallion.runtime.dbutils.remote import RemoteFiles
+
+    if words[1].kind == END:
+        raise StatementError("LIST needs the path of a folder", hint="such as LIST '/Volumes/main/default/in'")
 
     rows = [
         (path, name, size, time)
@@ -145,20 +145,20 @@ def list_folder(session: SparkSession, _text: str, words: list[Token], values: V
     return session.createDataFrame(rows, "path STRING, name STRING, size BIGINT, modification_time BIGINT")
 
 
-def cache_nothing(session: SparkSession, _text: str, _words: list[Token], _values: Values) -> DataFrame:
+def cache_nothing(session: SparkSession, _text: str, _words: Sequence[Token], _values: Values) -> DataFrame:
     """CACHE SELECT fills the disk cache of a cluster's machines; there is none here."""
     print("note: CACHE SELECT is accepted and has no effect here: files are local")  # noqa: T201
     return session.createDataFrame([], "result STRING")
 
 
-def refuse_undrop(_session: SparkSession, _text: str, _words: list[Token], _values: Values) -> DataFrame:
+def refuse_undrop(_session: SparkSession, _text: str, _words: Sequence[Token], _values: Values) -> DataFrame:
     """UNDROP needs a catalog that keeps what was dropped."""
     raise UnsupportedError(
         "UNDROP does not work here: a dropped table is gone", hint="RESTORE goes back in a table's history"
     )
 
 
-ALONE: dict[str, Callable[[Any, str, list[Token], Values], Any]] = {
+ALONE: dict[str, Callable[[Any, str, Sequence[Token], Values], Any]] = {
     "LIST": list_folder,
     "CACHE": cache_nothing,
     "UNDROP": refuse_undrop,
@@ -206,27 +206,17 @@ def with_readers(
     return "".join([*parts, text[copied:]])
 
 
-def streamed(words: list[Token], place: int, last: int) -> tuple[int, int, bool]:
+def streamed(words: Sequence[Token], place: int, last: int) -> tuple[int, int, bool]:
     """The first and last token of a call with the word STREAM or STREAM(…) around it, and whether there is one."""
     before = [token.word or token.text for token in words[max(place - 2, 0) : place]]
     if before[-1:] == ["STREAM"]:
         return place - 1, last, True
-    if before == ["STREAM", "("] and words[last + 1].text == ")":
+    if before == ["STREAM", "("] and closing(words, place - 1) == last + 1:
         return place - 2, last + 1, True
     return place, last, False
 
 
-def closing(words: list[Token], opening: int) -> int:
-    """Where the bracket that opens at `opening` closes."""
-    depth = 0
-    for place in range(opening, len(words)):
-        depth += {"(": 1, ")": -1}.get(words[place].text, 0)
-        if depth == 0:
-            return place
-    raise StatementError(f"a bracket is not closed: {words[opening - 1].text}(")
-
-
-def split_arguments(text: str, words: list[Token]) -> list[tuple[str, str]]:
+def split_arguments(text: str, words: Sequence[Token]) -> list[tuple[str, str]]:
     """Name (empty for one by position) and expression of each argument."""
     arguments: list[tuple[str, str]] = []
     for group in groups(words):
@@ -237,7 +227,7 @@ def split_arguments(text: str, words: list[Token]) -> list[tuple[str, str]]:
     return arguments
 
 
-def groups(words: list[Token]) -> list[list[Token]]:
+def groups(words: Sequence[Token]) -> list[list[Token]]:
     """Tokens between commas that stand in no bracket."""
     found: list[list[Token]] = [[]]
     depth = 0

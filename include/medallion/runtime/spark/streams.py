@@ -122,6 +122,8 @@ def install_queries() -> None:
         return query
 
     DataStreamWriter._sq = made  # type: ignore[method-assign, assignment]
+    if not hasattr(DataStreamWriter, "table"):
+        setattr(DataStreamWriter, "table", DataStreamWriter.toTable)  # noqa: B010  Databricks' older name
     for name in ("awaitTermination", "processAllAvailable"):
         setattr(queries.StreamingQuery, name, growing(getattr(queries.StreamingQuery, name)))
     any_of = queries.StreamingQueryManager.awaitAnyTermination

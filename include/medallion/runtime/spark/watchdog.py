@@ -50,10 +50,11 @@ def is_on(spark: SparkSession) -> bool:
 def watch(spark: SparkSession) -> None:
     """Look at the running queries again and again, until the setting is off or Spark is gone."""
     pause = threading.Event()
+    seen: dict[int, float] = {}
     try:
         with suppress(Exception):  # the driver ended; the user's own statement says so
             while is_on(spark):
-                check(spark)
+                check(spark, seen)
                 pause.wait(LOOK_SECONDS)
     finally:
         _running.clear()
@@ -65,14 +66,17 @@ def limits(spark: SparkSession) -> Limits:
     return Limits(ratio, seconds, rows)
 
 
-def check(spark: SparkSession) -> None:
-    """Cancel the queries of this task that are beyond the limits."""
+def check(spark: SparkSession, seen: dict[int, float]) -> None:
+    """Cancel the queries of this task that are beyond the limits.
+
+    :param seen: by query, when it was first seen on the monotonic clock; Spark's own times are the wall clock's.
+    """
     import time
 
-    allowed = limits(spark)
+    allowed, now = limits(spark), time.monotonic()
     store = spark._jsparkSession.sharedState().statusStore()
     for execution in running(store):
-        seconds = time.time() - execution.submissionTime() / 1000
+        seconds = now - seen.setdefault(int(execution.executionId()), now)
         jobs = running_jobs(spark, execution)
         if seconds < allowed.seconds or not jobs:
             continue

@@ -68,6 +68,11 @@ final class CatalogStatements {
   private static String use(SparkSession session, Tokens words) {
     if (words.peek().is("CATALOG") && words.peek(1).kind() != Kind.END && !words.peek(1).isSymbol(".")) {
       words.next();
+      Token catalog = words.peek();
+      if (isName(catalog) && words.peek(1).kind() == Kind.END
+          && !session.sessionState().catalogManager().isCatalogRegistered(unquoted(catalog))) {
+        throw Problem.raise("There is no catalog " + unquoted(catalog) + ": CREATE CATALOG makes it");
+      }
       return "SET CATALOG " + words.rest();
     }
     if (!words.accept("SCHEMA") && !words.accept("DATABASE")) {

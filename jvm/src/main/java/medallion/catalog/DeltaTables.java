@@ -24,35 +24,36 @@ import org.apache.spark.sql.types.StructType;
 /** How tables of the lake look to Delta and Spark: a table object with a catalog entry, and the session's DeltaCatalog. */
 final class DeltaTables {
   private static final String FIRST_COMMIT = "00000000000000000000.json";
-  private static final Pattern COMMIT = Pattern.compile("\\d{20}(\\.checkpoint.*|\\.json)");
+  private static final Pattern CHECKPOINT = Pattern.compile("\\d{20}\\.checkpoint.*");
+  private static final String NONE = "none";
   private static final Map<Path, String> SEEN = new ConcurrentHashMap<>();
 
   private DeltaTables() {}
 
   /**
    * Whether a folder holds a Delta table with at least one commit. A log folder without a commit is what a crash in the
-   * middle of CREATE TABLE AS leaves, and is no table.
+   * middle of CREATE TABLE AS leaves, and is no table. Nor is a log with later commits alone: those are of a writer that was
+   * at work while its table was dropped.
    *
    * <p>A table that was dropped and made anew, perhaps by another JVM, has a new first commit: then what Delta remembers
    * of the old one in this JVM is thrown away.
    */
   static boolean exists(SparkSession session, Lake lake, Path table) {
     String identity = identity(lake, new Path(table, "_delta_log"));
-    if (identity == null) {
-      return false;
-    }
-    String before = SEEN.put(table, identity);
-    if (before != null && !before.equals(identity)) {
-      DeltaLog.invalidateCache(session, table);
-    }
-    return true;
+    SEEN.compute(table, (path, before) -> { // one step: nobody sees the new identity before the old log is forgotten
+      if (before != null && !before.equals(identity == null ? NONE : identity)) {
+        DeltaLog.invalidateCache(session, table);
+      }
+      return identity != null ? identity : before == null ? null : NONE;
+    });
+    return identity != null;
   }
 
   private static String identity(Lake lake, Path log) {
     FileStatus first = lake.status(new Path(log, FIRST_COMMIT));
     if (first == null) { // no table, or a log whose first commits were cleaned up after a checkpoint
       for (FileStatus file : lake.list(log)) {
-        if (COMMIT.matcher(file.getPath().getName()).matches()) {
+        if (CHECKPOINT.matcher(file.getPath().getName()).matches()) {
           return "cleaned";
         }
       }
@@ -63,8 +64,10 @@ final class DeltaTables {
 
   /** Forgets what Delta remembers of a table that is gone or has moved. */
   static void forget(SparkSession session, Path table) {
-    SEEN.remove(table);
-    DeltaLog.invalidateCache(session, table);
+    SEEN.compute(table, (path, before) -> { // kept: a reader that is late may bring the old log back into Delta's memory
+      DeltaLog.invalidateCache(session, table);
+      return NONE;
+    });
   }
 
   /**

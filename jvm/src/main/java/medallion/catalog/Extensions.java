@@ -11,6 +11,7 @@ import scala.runtime.BoxedUnit;
 public final class Extensions implements SparkSessionExtensionsProvider {
   @Override
   public BoxedUnit apply(SparkSessionExtensions extensions) {
+    DatabricksFunctions.add();
     extensions.injectParser((session, parser) -> new StatementParser((SparkSession) session, parser));
     return BoxedUnit.UNIT;
   }

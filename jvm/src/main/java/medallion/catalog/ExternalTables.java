@@ -55,7 +55,8 @@ final class ExternalTables {
     return place.lake().status(place.externalFile()) != null;
   }
 
-  static void write(Place place, Definition definition, boolean replace) {
+  /** Writes a definition; false when there is one and it may not be replaced. */
+  static boolean write(Place place, Definition definition, boolean replace) {
     ObjectNode file = Lake.json().createObjectNode();
     file.put("provider", definition.provider());
     file.put("location", definition.location());
@@ -64,7 +65,7 @@ final class ExternalTables {
     file.set("partitions", Lake.json().valueToTree(definition.partitions()));
     file.set("options", Lake.json().valueToTree(definition.options()));
     file.set("properties", Lake.json().valueToTree(definition.properties()));
-    place.lake().write(place.externalFile(), file, replace);
+    return place.lake().write(place.externalFile(), file, replace);
   }
 
   private static Definition parse(JsonNode file) {

@@ -43,7 +43,7 @@ import org.apache.spark.sql.util.CaseInsensitiveStringMap;
 
 /**
  * A catalog shaped like Unity Catalog's, on folders: {@code <lake>/<catalog>/<schema>/<table>/_delta_log}. There is no
- * server and no lock: several JVMs may share a lake, and Delta's log decides between them.
+ * server: several JVMs may share a lake. Delta's log decides between them on data, {@link NameLocks} on names.
  *
  * <p>This class turns names into places; {@link Tables}, {@link Views} and {@link Schemas} do the work there. The name
  * {@code delta.`/path`} goes to the session's DeltaCatalog, whatever the current catalog is.
@@ -133,10 +133,15 @@ public final class FolderCatalog
 
   private Place free(Identifier id) throws TableAlreadyExistsException, NoSuchNamespaceException {
     Place place = placeForNew(id);
-    if (Tables.exists(place) || Views.exists(place)) {
+    if (!Tables.isFree(place)) {
       throw new TableAlreadyExistsException(id);
     }
     return place;
+  }
+
+  /** Runs work that makes, renames or drops tables and views. */
+  private static <T> T holding(NameLocks.Work<T> work, Place... places) {
+    return places[0].lake().locks().names(work, places);
   }
 
   /** The place of a new name that may be written with the catalog before it, as RENAME TO hands it over. */
@@ -285,8 +290,14 @@ public final class FolderCatalog
   @Override
   public Table createTable(Identifier id, Column[] columns, Transform[] partitions, Map<String, String> properties)
       throws TableAlreadyExistsException, NoSuchNamespaceException {
-    return isDeltaPath(id) ? delta().createTable(id, columns, partitions, properties)
-        : Tables.create(free(id), new Wanted(columns, partitions, properties));
+    if (isDeltaPath(id)) {
+      return delta().createTable(id, columns, partitions, properties);
+    }
+    Table made = Tables.create(free(id), new Wanted(columns, partitions, properties));
+    if (made == null) {
+      throw new TableAlreadyExistsException(id);
+    }
+    return made;
   }
 
   @Override
@@ -374,10 +385,16 @@ public final class FolderCatalog
       throw new NoSuchTableException(from);
     }
     Place target = target(to);
-    if (Tables.exists(target) || Views.exists(target)) {
-      throw new TableAlreadyExistsException(to);
-    }
-    Tables.move(source, target);
+    holding(() -> {
+      if (!Tables.exists(source)) {
+        throw new NoSuchTableException(from);
+      }
+      target.schemaMustExist();
+      if (!Tables.isFree(target) || !Tables.move(source, target)) {
+        throw new TableAlreadyExistsException(to);
+      }
+      return null;
+    }, source, target);
   }
 
   // ---- views
@@ -385,38 +402,48 @@ public final class FolderCatalog
   @Override
   public View createView(Identifier id, View view) throws ViewAlreadyExistsException, NoSuchNamespaceException {
     Place place = placeForNew(id);
-    if (Tables.exists(place) || Views.exists(place)) {
-      throw new ViewAlreadyExistsException(id);
-    }
-    Views.write(place, view, false);
-    return view;
+    return holding(() -> {
+      place.schemaMustExist();
+      if (!Tables.isFree(place) || !Views.write(place, view, false)) {
+        throw new ViewAlreadyExistsException(id);
+      }
+      return view;
+    }, place);
   }
 
   @Override
   public View replaceView(Identifier id, View view) throws NoSuchViewException {
     Place place = place(id);
-    if (place == null || !Views.exists(place)) {
+    if (place == null) {
       throw new NoSuchViewException(id);
     }
-    Views.write(place, view, true);
-    return view;
+    return holding(() -> {
+      if (!Views.exists(place)) {
+        throw new NoSuchViewException(id);
+      }
+      Views.write(place, view, true);
+      return view;
+    }, place);
   }
 
   @Override
   public View createOrReplaceView(Identifier id, View view)
       throws ViewAlreadyExistsException, NoSuchNamespaceException {
     Place place = placeForNew(id);
-    if (Tables.exists(place)) {
-      throw new ViewAlreadyExistsException(id);
-    }
-    Views.write(place, view, true);
-    return view;
+    return holding(() -> {
+      place.schemaMustExist();
+      if (Tables.exists(place)) {
+        throw new ViewAlreadyExistsException(id);
+      }
+      Views.write(place, view, true);
+      return view;
+    }, place);
   }
 
   @Override
   public boolean dropView(Identifier id) {
     Place place = place(id);
-    return place != null && place.lake().delete(place.viewFile());
+    return place != null && holding(() -> place.lake().delete(place.viewFile()), place);
   }
 
   @Override
@@ -426,10 +453,16 @@ public final class FolderCatalog
       throw new NoSuchViewException(from);
     }
     Place target = target(to);
-    if (Tables.exists(target) || Views.exists(target)) {
-      throw new ViewAlreadyExistsException(to);
-    }
-    target.lake().move(source.viewFile(), target.viewFile());
+    holding(() -> {
+      if (!Views.exists(source)) {
+        throw new NoSuchViewException(from);
+      }
+      target.schemaMustExist();
+      if (!Tables.isFree(target) || !target.lake().move(source.viewFile(), target.viewFile())) {
+        throw new ViewAlreadyExistsException(to);
+      }
+      return null;
+    }, source, target);
   }
 
   // ---- schemas
@@ -470,22 +503,26 @@ public final class FolderCatalog
 
   @Override
   public void alterNamespace(String[] namespace, NamespaceChange... changes) throws NoSuchNamespaceException {
-    Schemas.alter(existing(namespace), changes);
+    if (!Schemas.alter(existing(namespace), changes)) {
+      throw new NoSuchNamespaceException(namespace);
+    }
   }
 
   @Override
   public boolean dropNamespace(String[] namespace, boolean cascade)
       throws NoSuchNamespaceException, NonEmptyNamespaceException {
     Schema schema = existing(namespace);
-    Identifier[] tables = listTables(namespace);
-    if (!cascade && (tables.length > 0 || listViews(namespace).length > 0)) {
-      throw new NonEmptyNamespaceException(namespace);
-    }
-    boolean dropped = lake().delete(schema.folder());
-    for (Identifier table : tables) {
-      DeltaTables.forget(session(), schema.place(table.name()).folder());
-    }
-    return dropped;
+    return lake().locks().schema(schema.catalog(), schema.name(), () -> {
+      Identifier[] tables = listTables(namespace);
+      if (!cascade && (tables.length > 0 || listViews(namespace).length > 0)) {
+        throw new NonEmptyNamespaceException(namespace);
+      }
+      boolean dropped = lake().delete(schema.folder());
+      for (Identifier table : tables) {
+        DeltaTables.forget(session(), schema.place(table.name()).folder());
+      }
+      return dropped;
+    });
   }
 
   // ---- procedures behind the statements on catalogs and volumes; functions: none of its own

@@ -7,7 +7,6 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -15,6 +14,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.fs.ChecksumFileSystem;
+import org.apache.hadoop.fs.FileAlreadyExistsException;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -42,6 +42,7 @@ final class Lake {
   /** The catalog of tables from before Unity Catalog; on Databricks it is always there, so it is here. */
   static final String HIVE_METASTORE = "hive_metastore";
 
+  private static final String LOCKS = ".locks";
   private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
   private static final Map<String, Lake> LAKES = new ConcurrentHashMap<>();
 
@@ -49,6 +50,7 @@ final class Lake {
   private final FileSystem files;
   private final FileContext context;
   private final String defaultCatalog;
+  private final NameLocks locks;
 
   private Lake(Path root, String defaultCatalog, org.apache.hadoop.conf.Configuration conf) throws IOException {
     FileSystem system = root.getFileSystem(conf);
@@ -57,6 +59,8 @@ final class Lake {
     this.root = files.makeQualified(root);
     this.context = FileContext.getFileContext(this.root.toUri(), conf);
     this.defaultCatalog = Names.folder(defaultCatalog);
+    this.locks = new NameLocks("file".equals(this.root.toUri().getScheme())
+        ? java.nio.file.Path.of(this.root.toUri().getPath(), LOCKS) : null);
   }
 
   /** The lake of a session's conf; null when the conf names none. One object per root in this JVM. */
@@ -68,6 +72,11 @@ final class Lake {
     }
     return LAKES.computeIfAbsent(root, key -> io(() -> new Lake(
         new Path(key), conf.getConfString(DEFAULT_CATALOG_CONF, "main"), session.sessionState().newHadoopConf())));
+  }
+
+  /** Whoever makes, renames or drops something holds its name. */
+  NameLocks locks() {
+    return locks;
   }
 
   Path root() {
@@ -146,18 +155,55 @@ final class Lake {
     return status != null && status.isDirectory();
   }
 
+  /**
+   * Makes a folder with what lies in it in one step: others see nothing of it or the whole.
+   *
+   * @param file name of a JSON file in it, which also keeps a folder of the same name from taking its place
+   * @param folders names of folders in it
+   * @return false when there is something of that name already
+   */
+  boolean make(Path path, String file, JsonNode content, String... folders) {
+    inside(path);
+    Path draft = draft(path);
+    return io(() -> {
+      try {
+        for (String folder : folders) {
+          files.mkdirs(new Path(draft, folder));
+        }
+        write(new Path(draft, file), content, true);
+        return move(draft, path);
+      } finally {
+        files.delete(draft, true);
+      }
+    });
+  }
+
+  /** Makes a folder within a schema that is there. */
   void makeFolder(Path path) {
     inside(path);
     io(() -> files.mkdirs(path));
   }
 
-  /** Renames a folder of the lake; the target must not exist. */
-  void move(Path from, Path to) {
+  /** A hidden place beside another one, for what is not finished. */
+  Path draft(Path path) {
+    return hidden(path, ".new-");
+  }
+
+  private static Path hidden(Path path, String prefix) {
+    return new Path(path.getParent(), prefix + UUID.randomUUID());
+  }
+
+  /** Renames a folder or file of the lake in one step. False when it is gone, or the target is there. */
+  boolean move(Path from, Path to) {
     inside(from);
     inside(to);
-    io(() -> {
-      context.rename(from, to);
-      return null;
+    return io(() -> {
+      try {
+        context.rename(from, to);
+        return true;
+      } catch (FileNotFoundException | FileAlreadyExistsException changed) {
+        return false;
+      }
     });
   }
 
@@ -174,9 +220,8 @@ final class Lake {
     if (!status.isDirectory()) {
       return io(() -> files.delete(path, false));
     }
-    Path hidden = new Path(path.getParent(), ".dropped-" + UUID.randomUUID());
-    move(path, hidden);
-    return io(() -> files.delete(hidden, true));
+    Path hidden = hidden(path, ".dropped-");
+    return move(path, hidden) && io(() -> files.delete(hidden, true));
   }
 
   /** The JSON object in a file, or null when there is no such file. */
@@ -190,17 +235,25 @@ final class Lake {
     });
   }
 
-  /** Writes a JSON object in one step: other readers see the old file or the new one, never a part. */
-  void write(Path path, JsonNode value, boolean replace) {
+  /**
+   * Writes a JSON object in one step: other readers see the old file or the new one, never a part.
+   *
+   * @return false when the file is there and may not be replaced
+   */
+  boolean write(Path path, JsonNode value, boolean replace) {
     inside(path);
-    Path draft = new Path(path.getParent(), "." + path.getName() + "-" + UUID.randomUUID());
-    io(() -> {
-      files.mkdirs(path.getParent());
-      try (OutputStream out = files.create(draft, false)) {
-        JSON.writeValue(out, value);
+    Path draft = hidden(path, "." + path.getName() + "-");
+    return io(() -> {
+      try {
+        try (OutputStream out = files.create(draft, false)) {
+          JSON.writeValue(out, value);
+        }
+        context.rename(draft, path, replace ? Rename.OVERWRITE : Rename.NONE);
+        return true;
+      } catch (FileAlreadyExistsException there) {
+        files.delete(draft, false);
+        return false;
       }
-      context.rename(draft, path, replace ? Rename.OVERWRITE : Rename.NONE);
-      return null;
     });
   }
 
@@ -232,7 +285,7 @@ final class Lake {
     try {
       return work.run();
     } catch (IOException error) {
-      throw new UncheckedIOException(error);
+      throw Problem.ofFiles(error);
     }
   }
 }

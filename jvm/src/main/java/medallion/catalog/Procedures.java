@@ -2,6 +2,7 @@ package medallion.catalog;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.FileNotFoundException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -74,13 +75,6 @@ final class Procedures {
   private static List<Object[]> createCatalog(Call call) {
     String name = call.one(0);
     Lake lake = call.lake();
-    if (lake.isFolder(lake.catalog(name))) {
-      if (call.flag(1)) {
-        return List.of();
-      }
-      throw Problem.raise("Catalog " + name + " already exists");
-    }
-    lake.makeFolder(lake.schema(name, Lake.DEFAULT_SCHEMA));
     Map<String, String> about = new TreeMap<>();
     if (!call.text(2).isEmpty()) {
       about.put("comment", call.text(2));
@@ -88,14 +82,18 @@ final class Procedures {
     if (!call.text(3).isEmpty()) {
       about.put("managed_location", call.text(3)); // kept for DESCRIBE CATALOG; the data lies in the lake all the same
     }
-    return about.isEmpty() ? List.of() : describe(lake, name, about);
+    boolean made = lake.locks().catalog(name, () -> !lake.isFolder(lake.catalog(name))
+        && lake.make(lake.catalog(name), CATALOG_FILE, file(about), Lake.DEFAULT_SCHEMA));
+    if (!made && !call.flag(1)) {
+      throw Problem.raise("Catalog " + name + " already exists");
+    }
+    return List.of();
   }
 
-  private static List<Object[]> describe(Lake lake, String catalog, Map<String, String> about) {
+  private static ObjectNode file(Map<String, String> about) {
     ObjectNode file = Lake.json().createObjectNode();
     about.forEach(file::put);
-    lake.write(new Path(lake.catalog(catalog), CATALOG_FILE), file, true);
-    return List.of();
+    return file;
   }
 
   private static Map<String, String> about(Lake lake, String catalog) {
@@ -106,24 +104,27 @@ final class Procedures {
   private static List<Object[]> dropCatalog(Call call) {
     String name = call.one(0);
     Lake lake = call.lake();
-    if (!lake.isFolder(lake.catalog(name))) {
-      if (call.flag(1)) {
-        return List.of();
-      }
-      throw Problem.raise("Catalog " + name + " does not exist");
-    }
-    if (name.equals(lake.defaultCatalog())) {
+    if (name.equals(lake.defaultCatalog()) && lake.isFolder(lake.catalog(name))) {
       throw Problem.raise("Catalog " + name + " is the default catalog and cannot be dropped");
     }
-    if (!call.flag(2) && lake.schemas(name).stream().anyMatch(schema -> !isEmptyDefault(lake, name, schema))) {
-      throw Problem.raise("Catalog " + name + " is not empty: use DROP CATALOG " + name + " CASCADE");
+    boolean dropped = lake.locks().catalog(name, () -> {
+      if (!lake.isFolder(lake.catalog(name))) {
+        return false;
+      }
+      if (!call.flag(2) && lake.schemas(name).stream().anyMatch(schema -> !isEmptyDefault(lake, name, schema))) {
+        throw Problem.raise("Catalog " + name + " is not empty: use DROP CATALOG " + name + " CASCADE");
+      }
+      CatalogManager manager = call.session().sessionState().catalogManager();
+      if (manager.currentCatalog().name().equals(name)) {
+        manager.setCurrentCatalog(lake.defaultCatalog());
+      }
+      return lake.delete(lake.catalog(name));
+    });
+    if (dropped) {
+      org.apache.spark.sql.delta.DeltaLog.clearCache();
+    } else if (!call.flag(1)) {
+      throw Problem.raise("Catalog " + name + " does not exist");
     }
-    CatalogManager manager = call.session().sessionState().catalogManager();
-    if (manager.currentCatalog().name().equals(name)) {
-      manager.setCurrentCatalog(lake.defaultCatalog());
-    }
-    lake.delete(lake.catalog(name));
-    org.apache.spark.sql.delta.DeltaLog.clearCache();
     return List.of();
   }
 
@@ -152,12 +153,15 @@ final class Procedures {
   private static List<Object[]> commentOnCatalog(Call call) {
     String name = call.one(0);
     Lake lake = call.lake();
-    if (!lake.hasCatalog(name)) {
-      throw Problem.raise("Catalog " + name + " does not exist");
-    }
-    Map<String, String> about = about(lake, name);
-    about.put("comment", call.text(1));
-    return describe(lake, name, about);
+    return lake.locks().catalog(name, () -> {
+      if (!lake.hasCatalog(name)) {
+        throw Problem.raise("Catalog " + name + " does not exist");
+      }
+      Map<String, String> about = about(lake, name);
+      about.put("comment", call.text(1));
+      lake.write(new Path(lake.catalog(name), CATALOG_FILE), file(about), true);
+      return List.of();
+    });
   }
 
   // ---- volumes: folders below /Volumes
@@ -168,26 +172,26 @@ final class Procedures {
       throw Problem.raise("External volumes are not supported: leave EXTERNAL and LOCATION out, or link the folder "
           + volume.path() + " to the place");
     }
-    if (!call.lake().hasSchema(volume.catalog(), volume.schema())) {
-      throw Problem.raise("There is no schema " + volume.catalog() + "." + volume.schema() + " for the volume");
-    }
-    if (volume.exists(call) && !call.flag(1)) {
-      throw Problem.raise("Volume " + volume + " already exists");
-    }
-    Lake.io(() -> call.files().mkdirs(volume.path()));
-    return List.of();
+    return volume.changing(call, () -> {
+      if (!call.lake().hasSchema(volume.catalog(), volume.schema())) {
+        throw Problem.raise("There is no schema " + volume.catalog() + "." + volume.schema() + " for the volume");
+      }
+      if (volume.exists(call) && !call.flag(1)) {
+        throw Problem.raise("Volume " + volume + " already exists");
+      }
+      call.files().mkdirs(volume.path());
+      return List.of();
+    });
   }
 
   private static List<Object[]> dropVolume(Call call) {
     Volume volume = call.volume(0);
-    if (!volume.exists(call)) {
-      if (call.flag(1)) {
-        return List.of();
+    return volume.changing(call, () -> {
+      if (!call.files().delete(volume.path(), true) && !call.flag(1)) {
+        throw Problem.raise("Volume " + volume + " does not exist");
       }
-      throw Problem.raise("Volume " + volume + " does not exist");
-    }
-    Lake.io(() -> call.files().delete(volume.path(), true));
-    return List.of();
+      return List.of();
+    });
   }
 
   private static List<Object[]> showVolumes(Call call) {
@@ -224,6 +228,11 @@ final class Procedures {
   private record Volume(String catalog, String schema, String name, Path path) {
     boolean exists(Call call) {
       return Lake.io(() -> call.files().exists(path));
+    }
+
+    /** Runs work that makes or drops the volume. */
+    List<Object[]> changing(Call call, NameLocks.Work<List<Object[]>> work) {
+      return call.lake().locks().names(work, new Place(call.lake(), catalog, schema, name));
     }
 
     @Override
@@ -294,7 +303,13 @@ final class Procedures {
     }
 
     FileStatus[] list(Path folder) {
-      return Lake.io(() -> files().exists(folder) ? files().listStatus(folder) : new FileStatus[0]);
+      return Lake.io(() -> {
+        try {
+          return files().listStatus(folder);
+        } catch (FileNotFoundException missing) {
+          return new FileStatus[0];
+        }
+      });
     }
   }
 

@@ -44,20 +44,23 @@ final class Schemas {
 
   /** Makes the folder; whether it was not there before. */
   static boolean create(Schema schema, Map<String, String> properties) {
-    if (schema.lake().isFolder(schema.folder())) {
-      return false;
-    }
-    schema.lake().makeFolder(schema.folder());
     Map<String, String> kept = new LinkedHashMap<>(properties);
     kept.remove(SupportsNamespaces.PROP_LOCATION); // managed tables lie in the lake, whatever storage a schema names
     kept.remove(SupportsNamespaces.PROP_OWNER);
-    if (!kept.isEmpty()) {
-      write(schema, kept);
-    }
-    return true;
+    return schema.lake().locks().schema(schema.catalog(), schema.name(), () -> {
+      if (!schema.lake().hasCatalog(schema.catalog())) {
+        throw Problem.raise("Catalog " + schema.catalog() + " does not exist: it was dropped meanwhile");
+      }
+      return !schema.lake().isFolder(schema.folder()) && schema.lake().make(schema.folder(), FILE, file(kept));
+    });
   }
 
-  static void alter(Schema schema, NamespaceChange[] changes) {
+  /** Changes comment and properties; false when the schema was dropped meanwhile. */
+  static boolean alter(Schema schema, NamespaceChange[] changes) {
+    return schema.lake().locks().schema(schema.catalog(), schema.name(), () -> schema.exists() && altered(schema, changes));
+  }
+
+  private static boolean altered(Schema schema, NamespaceChange[] changes) {
     Map<String, String> properties = properties(schema);
     for (NamespaceChange change : changes) {
       if (change instanceof NamespaceChange.SetProperty set) {
@@ -66,12 +69,12 @@ final class Schemas {
         properties.remove(remove.property());
       }
     }
-    write(schema, properties);
+    return schema.lake().write(new Path(schema.folder(), FILE), file(properties), true);
   }
 
-  private static void write(Schema schema, Map<String, String> properties) {
+  private static ObjectNode file(Map<String, String> properties) {
     ObjectNode file = Lake.json().createObjectNode();
     properties.forEach(file::put);
-    schema.lake().write(new Path(schema.folder(), FILE), file, true);
+    return file;
   }
 }

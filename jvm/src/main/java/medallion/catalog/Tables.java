@@ -1,8 +1,11 @@
 package medallion.catalog;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.SparkThrowable;
+import org.apache.spark.sql.catalyst.analysis.NoSuchNamespaceException;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.connector.catalog.CatalogV2Util;
 import org.apache.spark.sql.connector.catalog.Column;
@@ -18,6 +21,11 @@ final class Tables {
   /** Properties of a table that CREATE TABLE LIKE does not copy: Delta sets them itself. */
   private static final String NOT_COPIED =
       "delta\\.(minReaderVersion|minWriterVersion|feature\\..*|constraints\\..*|columnMapping\\.maxColumnId|rowTracking\\..*)";
+
+  /** The folder of a Delta table that makes it one. */
+  static final String LOG = "_delta_log";
+  /** Delta's error of a new table in a folder that holds files. */
+  private static final String NOT_EMPTY = "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION";
 
   private Tables() {}
 
@@ -77,24 +85,83 @@ final class Tables {
 
   // ---- creating
 
-  /** Creates a table at a free place. */
+  /** Creates a table; null when its name is taken. */
   static Table create(Place place, Wanted wanted) {
-    ExternalTables.Definition external = external(place, wanted);
+    ExternalTables.Definition external = external(place, wanted); // may read files: not while the name is held
+    boolean made = place.lake().locks().names(() -> isFree(place) && made(place, wanted, external), place);
+    return made ? find(place) : null;
+  }
+
+  /** Whether a new table or view may take a name. */
+  static boolean isFree(Place place) {
+    return !exists(place) && !Views.exists(place);
+  }
+
+  private static boolean made(Place place, Wanted wanted, ExternalTables.Definition external)
+      throws NoSuchNamespaceException {
+    place.schemaMustExist();
     if (external == null) {
-      createDelta(place.folder(), wanted);
-    } else {
-      boolean adopted = wanted.columns().length == 0 && external.isDelta() && hasLog(external.path());
-      if (external.isDelta() && !adopted) {
-        createDelta(external.path(), wanted);
-      }
-      ExternalTables.write(place, external, false);
+      return madeManaged(place, wanted);
     }
-    return find(place);
+    boolean adopted = wanted.columns().length == 0 && external.isDelta() && hasLog(external.path());
+    if (external.isDelta() && !adopted) {
+      createDelta(external.path(), wanted);
+    }
+    return ExternalTables.write(place, external, false);
+  }
+
+  private static boolean madeManaged(Place place, Wanted wanted) {
+    if (place.lake().status(place.folder()) != null) {
+      return madeBesideFiles(place, wanted);
+    }
+    try {
+      createDelta(place.folder(), wanted);
+      return true;
+    } catch (Exception error) {
+      if (exists(place)) { // a CREATE TABLE AS, which holds no name, was quicker
+        return false;
+      }
+      if (!isNotEmpty(error)) {
+        throw error;
+      }
+      return madeBesideFiles(place, wanted);
+    }
+  }
+
+  /** Whether Delta refused a folder that holds files and no log. */
+  static boolean isNotEmpty(Exception error) {
+    return error instanceof SparkThrowable told && NOT_EMPTY.equals(told.getCondition());
+  }
+
+  /**
+   * Makes a table in a folder that holds files and is no table: a writer has died, or a CREATE TABLE AS is at work. Its files
+   * stay, and what it commits comes too late.
+   */
+  private static boolean madeBesideFiles(Place place, Wanted wanted) {
+    Path draft = place.lake().draft(place.folder());
+    Path log = new Path(place.folder(), LOG);
+    try {
+      createDelta(draft, wanted);
+      return place.lake().move(new Path(draft, LOG), log)
+          || !exists(place) && place.lake().delete(log) && place.lake().move(new Path(draft, LOG), log);
+    } finally {
+      place.lake().delete(draft);
+      DeltaTables.forget(session(), draft);
+      DeltaTables.forget(session(), place.folder());
+    }
+  }
+
+  /** Before CREATE TABLE AS: removes a log that holds what a late writer of a dropped table has committed. */
+  private static void removeLateCommits(Place place) {
+    Path log = new Path(place.folder(), LOG);
+    if (Arrays.stream(place.lake().list(log)).anyMatch(file -> file.getPath().getName().matches("\\d{20}\\.json"))) {
+      place.lake().locks().names(() -> !exists(place) && place.lake().delete(log), place);
+    }
   }
 
   /** Whether a folder anywhere has a Delta log. */
   private static boolean hasLog(Path folder) {
-    return DeltaTables.delta(session()).tableExists(DeltaTables.byPath(new Path(folder, "_delta_log")));
+    return DeltaTables.delta(session()).tableExists(DeltaTables.byPath(new Path(folder, LOG)));
   }
 
   private static void createDelta(Path folder, Wanted wanted) {
@@ -124,10 +191,11 @@ final class Tables {
   /** Begins CREATE TABLE AS at a free place. Nothing is visible before Delta's first commit. */
   static StagedTable stageCreate(Place place, Wanted wanted) {
     ExternalTables.Definition external = deltaOnly(place, external(place, wanted));
+    removeLateCommits(place);
     Path folder = external == null ? place.folder() : external.path();
     try {
-      return published(place, external, DeltaTables.delta(session()).stageCreate(DeltaTables.byPath(folder),
-          wanted.columns(), wanted.partitions(), DeltaTables.properties(wanted.properties())));
+      return new NewTable(place, external, DeltaTables.delta(session()).stageCreate(DeltaTables.byPath(folder),
+          wanted.columns(), wanted.partitions(), DeltaTables.properties(wanted.properties())), false);
     } catch (Exception error) {
       throw Problem.sneak(error);
     }
@@ -147,11 +215,14 @@ final class Tables {
   /** Begins CREATE OR REPLACE TABLE. */
   static StagedTable stageCreateOrReplace(Place place, Wanted wanted) {
     Path existing = replaced(place, wanted);
+    if (existing == null) {
+      removeLateCommits(place);
+    }
     ExternalTables.Definition external = existing != null ? null : deltaOnly(place, external(place, wanted));
     Path folder = existing != null ? existing : external == null ? place.folder() : external.path();
     try {
-      return published(place, external, DeltaTables.delta(session()).stageCreateOrReplace(DeltaTables.byPath(folder),
-          wanted.columns(), wanted.partitions(), DeltaTables.properties(wanted.properties())));
+      return new NewTable(place, external, DeltaTables.delta(session()).stageCreateOrReplace(DeltaTables.byPath(folder),
+          wanted.columns(), wanted.partitions(), DeltaTables.properties(wanted.properties())), true);
     } catch (Exception error) {
       throw Problem.sneak(error);
     }
@@ -184,10 +255,6 @@ final class Tables {
     return external;
   }
 
-  private static StagedTable published(Place place, ExternalTables.Definition external, StagedTable staged) {
-    return external == null ? staged : new PublishedTable(staged, () -> ExternalTables.write(place, external, true));
-  }
-
   // ---- changing
 
   /** Alters a Delta table; null when there is no table. */
@@ -214,24 +281,25 @@ final class Tables {
 
   /** Drops a table: a managed one with its data, an external one without. Whether there was one. */
   static boolean drop(Place place) {
-    if (DeltaTables.exists(session(), place.lake(), place.folder())) {
-      place.lake().delete(place.folder());
+    return place.lake().locks().names(() -> {
+      if (!DeltaTables.exists(session(), place.lake(), place.folder())) {
+        return place.lake().delete(place.externalFile());
+      }
+      boolean dropped = place.lake().delete(place.folder());
       DeltaTables.forget(session(), place.folder());
-      return true;
-    }
-    return place.lake().delete(place.externalFile());
+      return dropped;
+    }, place);
   }
 
-  /** Moves a table that exists to a free place. */
-  static void move(Place from, Place to) {
+  /** Moves a table to a free place, while both names are held. False when a CREATE TABLE AS has taken the place. */
+  static boolean move(Place from, Place to) {
     if (ExternalTables.exists(from)) {
-      to.lake().move(from.externalFile(), to.externalFile());
-      return;
+      return to.lake().move(from.externalFile(), to.externalFile());
     }
-    to.lake().makeFolder(to.schemaFolder());
     to.lake().delete(to.folder()); // what a crash may have left there: no table, or the place would not be free
-    to.lake().move(from.folder(), to.folder());
+    boolean moved = to.lake().move(from.folder(), to.folder());
     DeltaTables.forget(session(), from.folder());
     DeltaTables.forget(session(), to.folder());
+    return moved;
   }
 }

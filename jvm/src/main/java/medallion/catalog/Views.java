@@ -29,8 +29,9 @@ final class Views {
     return place.lake().status(place.viewFile()) != null;
   }
 
-  static void write(Place place, View view, boolean replace) {
-    place.lake().write(place.viewFile(), format(view), replace);
+  /** Writes a view; false when there is one and it may not be replaced. */
+  static boolean write(Place place, View view, boolean replace) {
+    return place.lake().write(place.viewFile(), format(view), replace);
   }
 
   static ObjectNode format(View view) {

@@ -56,7 +56,12 @@ public final class Listing {
 
   private static void walk(FileSystem system, Path folder, GlobFilter names, List<FileStatus> files)
       throws IOException {
-    RemoteIterator<LocatedFileStatus> entries = system.listLocatedStatus(folder);
+    RemoteIterator<LocatedFileStatus> entries;
+    try {
+      entries = system.listLocatedStatus(folder);
+    } catch (FileNotFoundException gone) { // removed since the folder above was listed
+      return;
+    }
     while (entries.hasNext()) {
       FileStatus entry = entries.next();
       if (entry.isFile()) {
