@@ -101,6 +101,8 @@ class Lab:
     project: Path
     places: str = ""
     """More lines of medallion.toml."""
+    database: str = ""
+    """SQLAlchemy's address of another database than the home's own."""
     process: subprocess.Popen[str] | None = None
     settings: Settings = field(init=False)
     count: int = 0
@@ -117,11 +119,10 @@ class Lab:
 
     def start(self) -> subprocess.Popen[str]:
         write_configuration(self.settings, Endpoint(self.settings.host, self.settings.port))
-        ensure_database(self.settings, None)
         bundle = {
             "name": BUNDLE,
-            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {"path": str(PROJECT / "dags")},
+            "classpath": "medallion.factory.bundle.RunDagBundle",
+            "kwargs": {"path": str(PROJECT / "dags"), "project": str(self.project)},
         }
         variables = environment(self.settings) | {
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
@@ -132,7 +133,15 @@ class Lab:
                 {"conn_type": "generic", "password": SECRET, "extra": {"user": "lab"}}
             ),
             "AIRFLOW_VAR_LAB_SCOPE__TOKEN": f"token-{SECRET}",
+            "MEDALLION_API_TOKEN": f"api-{SECRET}",
+            "LAB_OWN": "kept",
         }
+        if self.database:
+            variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = self.database
+            migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+            subprocess.run(migrate, env=variables, cwd=self.project, check=True, capture_output=True)
+        else:
+            ensure_database(self.settings, None)
         return subprocess.Popen(
             [
                 sys.executable,

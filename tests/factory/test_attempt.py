@@ -22,7 +22,8 @@ ATTEMPT = Attempt("d", "r", "load", -1, 1, job_name="d", job_id=1, conf={})
 
 
 def test_an_error_before_the_process_is_in_the_attempt_s_record(settings: Settings) -> None:
-    ATTEMPT.keep_error(settings, ReferenceFault("no parameter runn_date", hint="did you mean run_date?"))
+    fault = ReferenceFault("no parameter runn_date", hint="did you mean run_date?")
+    ATTEMPT.keep_failure(settings, type(fault).__name__, str(fault))
     failure = Records(settings.home, "d", "r").failure("load", -1, 1)
     assert failure is not None
     assert (failure["kind"], failure["message"]) == (
@@ -35,5 +36,5 @@ def test_what_the_process_has_said_stays(settings: Settings) -> None:
     folder = ATTEMPT.folder(settings)
     folder.mkdir(parents=True)
     (folder / RESULT_FILE).write_text(json.dumps({"success": True}))
-    ATTEMPT.keep_error(settings, ReferenceFault("later"))
+    ATTEMPT.keep_failure(settings, "ReferenceFault", "later")
     assert json.loads((folder / RESULT_FILE).read_text()) == {"success": True}

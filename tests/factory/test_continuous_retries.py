@@ -78,12 +78,13 @@ def test_the_mode_reaches_the_task(
     import json
 
     from medallion.factory.dag import build_dag
+    from medallion.project.versions import version_of
     from medallion.spec.loading import load
 
     (tmp_path / "n.py").write_text("# Databricks notebook source\n1")
     job = {"name": "stream", "continuous": continuous, "tasks": [{"task_key": "a", **NOTEBOOK, **own}]}
     (tmp_path / "job.json").write_text(json.dumps(job))
     (definition,) = load(tmp_path / "job.json").require()
-    task = build_dag(definition).get_task("a")
+    task = build_dag(version_of("j", definition)).get_task("a")
     assert task.retries == retries
     assert isinstance(task.retry_policy, ContinuousRetryPolicy) is (retries == ENDLESS)

@@ -15,7 +15,7 @@ from factory.lab import Lab, Ran
 pytestmark = [pytest.mark.airflow, pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROJECT = Path(__file__).parents[1] / "data" / "dbt_shop"
-PROFILE = "shop: {target: dev, outputs: {dev: {type: databricks, host: h, http_path: p, schema: s, token: t}}}"
+PROFILE = "shop: {target: dev, outputs: {dev: {type: postgres, host: h, http_path: p, schema: s, token: t}}}"
 
 
 def dbt(*commands: str, **more: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_each_command_has_its_log_and_its_result(built: Ran) -> None:
         pytest.param("no_project", "set project_directory to shop", id="project"),
         pytest.param("no_catalog", "there is no catalog 'dbt_lba'; did you mean dbt_lab?", id="catalog"),
         pytest.param("no_dbt", "'rm -rf x' does not begin with dbt", id="command"),
-        pytest.param("own_profile", "connects to databricks; give the task a warehouse_id", id="profile"),
+        pytest.param("own_profile", "connects to postgres; give the task a warehouse_id", id="profile"),
     ],
 )
 def test_what_is_wrong_is_said_in_words(built: Ran, key: str, told: str) -> None:

@@ -1,15 +1,18 @@
-"""Finding jobs and building their DAGs: broken ones hurt no other, two of one id are refused, one alone is read."""
+"""Finding jobs and building their DAGs: broken ones hurt no other, two of one name are two, one alone is read."""
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 
+from medallion.factory import dag as dag_module
 from medallion.factory.bundle import write_dag_files
 from medallion.factory.jobs import BrokenJobsError, build_dags, collect
 from medallion.runs import ids
@@ -46,13 +49,71 @@ def test_a_wrong_file_hurts_no_other_job(settings: Settings) -> None:
         build_dags(settings)
 
 
-def test_two_jobs_of_one_dag_id_name_both_files(settings: Settings) -> None:
+def test_two_jobs_whose_names_are_one_dag_id_are_two_dags(settings: Settings) -> None:
     put(settings, "one.json", job("my job"))
     put(settings, "two.json", job("my_job"))
     dags, problems = collect(settings)
-    assert set(dags) == {"my_job"}
-    assert "one.json" in str(problems[0])
-    assert "two.json" in str(problems[0])
+    assert problems == []
+    first, second = sorted(dags)
+    assert (first, dags[first].dag_display_name) == ("my_job", "my job")
+    assert second.startswith("my_job_")
+    assert dags[second].dag_display_name == "my_job"
+
+
+def test_of_42_jobs_a_pair_of_one_name_and_a_broken_one_hurt_no_other(settings: Settings, tmp_path: Path) -> None:
+    for number in range(39):
+        put(settings, f"{number:02}.json", job(f"job{number}"))
+    for number in range(2):
+        put(settings, f"same{number}/job.json", job("same"))
+    put(settings, "broken.json", '{"name": "x", "tasks": [')
+    folder = tmp_path / "dags"
+    write_dag_files(settings, folder)
+    found, wrong = parsed(folder)
+    assert len(found) == 41
+    assert {name for name in found if name.startswith("same")} > {"same"}
+    assert [name.startswith("broken_json") for name in wrong] == [True]
+
+
+def test_a_job_that_cannot_be_built_hurts_no_other_of_its_shard(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(42):
+        put(settings, f"{number:02}.json", job(f"job{number}"))
+    text = (
+        "bundle: {name: b}\nresources:\n  jobs:\n    j:\n      name: j\n      tasks:\n"
+        "        - task_key: a\n          run_if: ALL_SUCESS\n          notebook_task: {notebook_path: /Workspace/n}\n"
+    )
+    put(settings, "b/databricks.yml", text)
+    build = dag_module.build_dag
+
+    def fail(version: Any, **given: Any) -> Any:
+        if version.dag_id == "job7":
+            raise ValueError("a fault of ours")
+        return build(version, **given)
+
+    monkeypatch.setattr(dag_module, "build_dag", fail)
+    folder = tmp_path / "dags"
+    write_dag_files(settings, folder)
+    found, wrong = parsed(folder)
+    assert wrong == []
+    told = "".join(str(dag.doc_md) for name, dag in found.items() if name.startswith("broken_jobs."))
+    assert "ALL_SUCESS" in told
+    assert "a fault of ours" in told
+    assert {name for name in found if not name.startswith("broken_jobs.")} == {f"job{n}" for n in range(42) if n != 7}
+
+
+def parsed(folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """The DAGs of all DAG files, and the files that cannot be read."""
+    found: dict[str, Any] = {}
+    wrong = []
+    for file in sorted(folder.glob("*.py")):
+        try:
+            names = runpy.run_path(str(file))
+        except BrokenJobsError:
+            wrong.append(file.name)
+        else:
+            found |= {item.dag_id: item for item in names.values() if isinstance(item, DAG)}
+    return found, wrong
 
 
 def test_a_misspelt_run_if_of_a_bundle_is_refused_with_the_right_one(settings: Settings) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from pathlib import Path
 
 import pytest
 from factory.lab import Lab, Ran
 from java_jars import build_jar
+
+from medallion.compute.processes import is_running
 
 pytestmark = [pytest.mark.spark, pytest.mark.airflow]
 
@@ -26,9 +30,12 @@ public class Report {
 }
 """
 SCRIPT = """
-import sys
+import subprocess, sys
 from pyspark.sql import SparkSession
 
+deaf = "trap '' TERM HUP; while :; do sleep 60; done"
+left = subprocess.Popen(["setsid", "bash", "-c", deaf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print("left", left.pid)
 if sys.argv[2] != "0":
     sys.exit(int(sys.argv[2]))  # before a session costs seconds
 spark = SparkSession.builder.getOrCreate()
@@ -108,6 +115,15 @@ def test_what_programs_say_is_in_the_log(ran: Ran) -> None:
     assert "spark.ui.enabled has no effect" in ran.log("submit")
     assert "even" in ran.log("update")
     assert "plant.shop.clean" in ran.log("update")
+
+
+@pytest.mark.parametrize("key", ["submit", "submit_status"])
+def test_what_a_submitted_program_leaves_running_ends_with_it(ran: Ran, key: str) -> None:
+    (pid,) = re.findall(r"left (\d+)", ran.log(key))
+    limit = time.monotonic() + 20
+    while is_running(int(pid), None):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

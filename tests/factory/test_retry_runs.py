@@ -126,7 +126,7 @@ def active_spark_jobs(lab: Lab, patience: float = 10) -> list[Any]:
     end = time.monotonic() + patience
     while True:
         found: list[Any] = []
-        for file in Path(lab.settings.home, "drivers").glob("*/connection.json"):
+        for file in Path(lab.settings.home, "drivers").glob("*/*/connection.json"):
             connection = Connection.load(file)
             # By the driver's own gateway: a process attaches only once.
             with gateways.open_gateway(connection.port, connection.secret) as gateway:

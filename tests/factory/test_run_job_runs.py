@@ -167,6 +167,6 @@ def test_a_circle_is_refused_by_the_check_with_its_jobs(tmp_path: Path) -> None:
     loop = {"task_key": "l", "for_each_task": {"inputs": "[1]", "task": call("go", "self")}}
     (tmp_path / "self.json").write_text(json.dumps(job("self", loop)))
     definitions = [item for path in sorted(tmp_path.glob("*.json")) for item in load(path).require()]
-    found = circles(definitions)
+    found = circles({str(item.job.name): item for item in definitions})
     assert sorted(problem.message.split(": ")[1] for problem in found) == ["a → b → c → a", "self → self"]
     assert all(problem.severity == "error" and problem.file for problem in found)

@@ -10,8 +10,8 @@ import pytest
 
 from medallion.runs import delivery
 from medallion.runs.changes import Kind, RunChange
-from medallion.runs.definitions import Definitions
 from medallion.runs.delivery import Delivery
+from medallion.runs.job_versions import job_of_look
 from medallion.runs.progress import Progress, Seen, run_name
 from medallion.runs.report import report
 from medallion.runs.shape import Shape
@@ -67,7 +67,7 @@ def queue(progress: Progress, run: str, *kinds: Kind, consumers: Sequence[str] =
 
 
 def deliver(consumer: Recorder, progress: Progress, folder: Path) -> Delivery:
-    return Delivery(consumer, progress, Definitions(Settings.load(folder, environ={})))
+    return Delivery(consumer, progress, job_of_look(Settings.load(folder, environ={})))
 
 
 def test_changes_come_in_order_and_leave_the_queue(progress: Progress, tmp_path: Path) -> None:

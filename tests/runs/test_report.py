@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,60 @@ def test_a_task_that_was_killed_with_all_around_it_says_that_it_left_no_record(t
     (task,) = report(job({"task_key": "a"}), run, tmp_path).tasks
     assert task.termination is not None
     assert task.termination.message.startswith("it left no record of why")
+
+
+LOOP = {
+    "task_key": "loop",
+    "for_each_task": {"inputs": "[1, 2, 3]", "task": {"task_key": "each", "condition_task": CONDITION}},
+}
+
+
+def record(home: Path, place: str, kind: str, message: str) -> None:
+    """What an attempt left: `place` is its folder in the run's."""
+    folder = home / "runs" / "j" / "manual__1" / place
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(
+        json.dumps({"success": False, "failure": {"kind": kind, "message": message, "trace": ""}})
+    )
+
+
+def test_a_loop_says_how_many_iterations_failed_and_why_the_first_did(tmp_path: Path) -> None:
+    record(tmp_path, "each/1/1", "ValueError", "bad element 2")
+    states = ("success", "failed", "failed")
+    iterations = [Instance("loop.iteration", index, state, 1, start=1, end=2) for index, state in enumerate(states)]
+    inputs = Instance("loop.inputs", state="success", try_number=1, start=1, end=2)
+    whole = Instance("loop", state="upstream_failed")
+    told = report(
+        Job.model_validate({"name": "j", "tasks": [LOOP]}),
+        snapshot(inputs, *iterations, whole, state="failed"),
+        tmp_path,
+    ).to_json()
+    expected = "2 of 3 iterations failed: ValueError: bad element 2"
+    assert told["tasks"][0]["termination_details"]["message"] == expected
+    assert told["termination_details"]["message"] == f"Task loop failed with message: {expected}"
+
+
+def test_a_loop_whose_inputs_are_wrong_has_their_attempt_and_reason(tmp_path: Path) -> None:
+    record(tmp_path, "loop/1", "MedallionError", "inputs are text, not an array")
+    inputs = Instance("loop.inputs", state="failed", try_number=1, start=1, end=2)
+    others = [Instance(name, state="upstream_failed") for name in ("loop.iteration", "loop")]
+    (task,) = report(
+        Job.model_validate({"name": "j", "tasks": [LOOP]}), snapshot(inputs, *others, state="failed"), tmp_path
+    ).to_json()["tasks"]
+    assert task["termination_details"]["message"] == "MedallionError: inputs are text, not an array"
+    assert [item["attempt_number"] for item in task["attempt_history"]] == [0]
+
+
+def test_a_task_whose_job_cluster_did_not_start_says_so(tmp_path: Path) -> None:
+    record(tmp_path, "shared.start/3", "TargetError", "no Java was found")
+    start = Instance("shared.start", state="failed", try_number=3, start=1, end=2)
+    run = snapshot(start, *(Instance(key, state="upstream_failed") for key in "ab"), state="failed")
+    told = report(CHAIN, run, tmp_path).to_json()
+    first, second = told["tasks"]
+    assert (first["result_state"], second["result_state"]) == ("FAILED", "UPSTREAM_FAILED")
+    assert first["termination_details"] == {
+        "code": "CLUSTER_ERROR",
+        "type": "CLIENT_ERROR",
+        "message": "ClusterError: job cluster shared did not start: no Java was found",
+    }
+    assert "job cluster shared did not start: no Java was found" in told["termination_details"]["message"]

@@ -19,8 +19,9 @@ from deltalake import DeltaTable
 from factory.lab import ask
 
 from medallion.components.ports import free_port
-from medallion.components.record import Identity, Record
+from medallion.components.record import Record
 from medallion.components.sweep import end_everything, marked
+from medallion.compute.processes import Identity
 from medallion.settings import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]

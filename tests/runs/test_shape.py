@@ -50,10 +50,11 @@ def test_airflow_s_dag_tells_what_the_definition_does(tmp_path: Path) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 
     from medallion.factory.dag import build_dag
+    from medallion.project.versions import version_of
 
     (tmp_path / "job.json").write_text(json.dumps(JOB))
     (definition,) = load(tmp_path / "job.json").require()
-    kept: Any = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(build_dag(definition)))
+    kept: Any = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(build_dag(version_of("j", definition))))
     of_job, of_dag = shape_of_job(definition.job), shape_of_dag(kept)
     assert {key: set(above) for key, above in of_dag.parents.items()} == {
         key: set(above) for key, above in of_job.parents.items()

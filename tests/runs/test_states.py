@@ -112,3 +112,8 @@ def test_leaves_are_the_tasks_that_nobody_depends_on() -> None:
 )
 def test_a_for_each_task_has_the_state_of_its_iterations(states: list[str], expected: State) -> None:
     assert iterations_state(task_state(state) for state in states) == expected
+
+
+def test_a_disabled_task_behind_a_cluster_that_did_not_start_is_disabled() -> None:
+    found = task_state("upstream_failed", Cause(disabled=True))
+    assert (found.life_cycle, found.result) == (LifeCycle.SKIPPED, Result.DISABLED)

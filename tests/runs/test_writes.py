@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medallion.runs.writes import commit_metadata, commits_of_run, rows_by_task
+from medallion.runs.writes import commit_metadata, commits_of_run, latest_writes, rows_by_task
 
 
 def commit(table: Path, version: int, operation: str, metrics: dict[str, str], metadata: str | None) -> None:
@@ -66,3 +66,19 @@ def test_commits_of_others_do_not_count(tmp_path: Path) -> None:
 
 def test_a_lake_that_is_not_there_has_no_commits(tmp_path: Path) -> None:
     assert commits_of_run(tmp_path / "none", 7, 0) == []
+
+
+def test_the_latest_commit_of_an_attempt_counts_for_each_table(tmp_path: Path) -> None:
+    def commit(table: str, version: int, attempt: int, operation: str = "WRITE") -> None:
+        log = tmp_path / table / "_delta_log"
+        log.mkdir(parents=True, exist_ok=True)
+        who = commit_metadata(job_id=1, run_id=2, task_key="load", task_run_id=attempt)
+        info: dict[str, Any] = {"operation": operation, "userMetadata": who, "timestamp": 5000}
+        (log / f"{version:020d}.json").write_text(json.dumps({"commitInfo": info}))
+
+    commit("main/s/a", 0, 7)
+    commit("main/s/a", 1, 7)
+    commit("main/s/a", 2, 7, "OPTIMIZE")
+    commit("main/s/b", 0, 8)
+    found = latest_writes(tmp_path, 7, 0)
+    assert {name: (made.version, made.at) for name, made in found.items()} == {"main.s.a": (1, 5.0)}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import MedallionError
-from medallion.factory.equipment import loaded
+from medallion.factory.equipment import beside
 from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -60,10 +60,16 @@ def find_alert(definition: JobDefinition, settings: Settings, alert_id: str) -> 
 
     :raises AlertError: there is none, or it is incomplete.
     """
+    resources = beside(definition, settings).resources if RESOURCE.fullmatch(alert_id.strip()) else {}
+    return alert_named(alert_id, resources, definition.root, settings)
+
+
+def alert_named(alert_id: str, resources: Mapping[str, Any], root: Path, settings: Settings) -> Alert:
+    """An alert of a bundle's resources, else of the settings. Raises as `find_alert` does."""
     if found := RESOURCE.fullmatch(alert_id.strip()):
-        known = loaded(definition, settings).resources.get("alerts") or {}
+        known = resources.get("alerts") or {}
         if found[1] in known:
-            return alert_of(found[1], known[found[1]], settings, definition.root)
+            return alert_of(found[1], known[found[1]], settings, root)
         raise AlertError(f"the bundle has no alert {found[1]!r}", hint=did_you_mean(found[1], known))
     file = settings.alerts.get(alert_id)
     if file is None:

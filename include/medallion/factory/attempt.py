@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.core.stored import unpack
 from medallion.runs import ids
 from medallion.runs.records import attempt_folder, run_folder
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
-    from medallion.errors import MedallionError
     from medallion.runtime.protocol import RunIds, TaskResult
     from medallion.settings import Settings
 
@@ -55,7 +55,7 @@ class Attempt:
             try_number=instance.try_number,
             job_name=job_name,
             job_id=job_id or ids.job_id(instance.dag_id),
-            conf=dict(context["dag_run"].conf or {}),
+            conf={name: unpack(value) for name, value in (context["dag_run"].conf or {}).items()},
             record=record,
         )
 
@@ -88,13 +88,13 @@ class Attempt:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / RESULT_FILE, result.to_json())
 
-    def keep_error(self, settings: Settings, error: MedallionError) -> None:
-        """Write the record of an attempt that failed before or beside its process; one that is there stays."""
+    def keep_failure(self, settings: Settings, kind: str, message: str) -> None:
+        """Write the record of an attempt that failed before, beside or without a process; one that is there stays."""
         from medallion.runtime.protocol import RESULT_FILE, Failure, TaskResult
 
         if not (self.folder(settings) / RESULT_FILE).exists():
             with contextlib.suppress(OSError):  # a full disk takes no record; the log says why
-                self.keep(settings, TaskResult(success=False, failure=Failure(type(error).__name__, str(error))))
+                self.keep(settings, TaskResult(success=False, failure=Failure(kind, message)))
 
     def holder(self, name: str) -> str:
         """Name of a lease that this run holds for a job cluster or for this task alone."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from medallion.factory.jobs import names_job
-from medallion.factory.naming import job_name
+from medallion.project.naming import job_name
+from medallion.project.registry import names_job
 from medallion.spec.problems import Problem, Severity
 
 if TYPE_CHECKING:
@@ -24,21 +24,22 @@ def called(job: Job) -> Iterator[object]:
             yield inner.run_job_task.job_id
 
 
-def circles(definitions: Iterable[JobDefinition]) -> list[Problem]:
+def circles(definitions: Mapping[str, JobDefinition]) -> list[Problem]:
     """An error for each circle of jobs that start each other (Databricks page "Run Job task": no circular references).
 
-    A job that is not among the definitions is no problem here: it may be known elsewhere.
+    :param definitions: by DAG id. A job that is not among the definitions is no problem here: it may be known elsewhere.
     """
-    known = list(definitions)
+    known = definitions
     calls = {
         place: [
             other
             for job_id in called(caller.job)
-            for other, definition in enumerate(known)
-            if names_job(job_id, caller, definition)
+            for other, definition in known.items()
+            if names_job(job_id, caller, other, definition)
         ]
-        for place, caller in enumerate(known)
+        for place, caller in known.items()
     }
+    order = list(known)
     problems: list[Problem] = []
     while True:
         try:
@@ -48,7 +49,7 @@ def circles(definitions: Iterable[JobDefinition]) -> list[Problem]:
             circle = list(reversed(error.args[1]))[:-1]
         else:
             return problems
-        start = circle.index(min(circle))
+        start = circle.index(min(circle, key=order.index))
         circle = circle[start:] + circle[:start]
         names = [job_name(known[place].job.name) for place in (*circle, circle[0])]
         problems.append(

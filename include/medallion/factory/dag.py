@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param
 
+from medallion.core.text import storable
 from medallion.errors import SpecError
 from medallion.factory import naming
 from medallion.factory.graph import wire
@@ -18,35 +17,44 @@ from medallion.spec.problems import Problem, Severity, did_you_mean
 from medallion.triggers.schedule import schedule_of
 
 if TYPE_CHECKING:
+    from medallion.project.versions import JobVersion
     from medallion.spec.definition import JobDefinition
     from medallion.spec.job import Job
 
+GONE = "**The definition of this job is gone or wrong.** Runs that began before go on with the job as it was."
 MAX_ACTIVE_TASKS = 1000
 """Tasks of one job that may run at once: the Jobs API knows no limit but the number of tasks; the machine's is
 Airflow's `parallelism`."""
 
 
-def build_dag(definition: JobDefinition) -> DAG:
-    """The DAG of a job: same name, description, tags, tasks, edges, rules, retries, time-outs and parameters."""
+def build_dag(version: JobVersion, *, over: bool = False) -> DAG:
+    """The DAG of a job: same name, description, tags, tasks, edges, rules, retries, time-outs and parameters.
+
+    The parameters come last: each task would have a copy of those that the DAG has when it is made, and tasks of ours ask
+    for the job's. They are text by their type, so Airflow need not try each against its schema.
+
+    :param over: no definition gives this job any more: what runs goes on, and nothing starts by itself.
+    """
+    definition, dag_id = version.definition, version.dag_id
     job = definition.job
     name = naming.job_name(job.name)
     refuse_unknown_rules(definition)
     dag = DAG(
-        naming.dag_id(name),
+        dag_id,
         dag_display_name=name,
         description=job.description,
-        schedule=schedule_of(job, naming.dag_id(name)),
-        params=params(job),
+        schedule=None if over else schedule_of(job, dag_id),
         tags=naming.tags(job.tags or {}),
         catchup=False,
         max_active_runs=run_limit(job),
         max_active_tasks=MAX_ACTIVE_TASKS,
         dagrun_timeout=timedelta(seconds=job.timeout_seconds) if job.timeout_seconds else None,
         is_paused_upon_creation=False,
-        doc_md=document(definition),
+        doc_md=document(version, over=over),
     )
     with dag:
         wire(definition)
+    dag.params.update(params(job))
     return dag
 
 
@@ -69,12 +77,6 @@ def refuse_unknown_rules(definition: JobDefinition) -> None:
         raise SpecError(problems)
 
 
-def digest_of(job: Job) -> str:
-    """A digest of the whole job."""
-    text = json.dumps(job.to_json(), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def params(job: Job) -> dict[str, Param]:
     """Job parameters as the trigger form's fields. All values are text (Databricks page "Parameterize jobs")."""
     return {
@@ -83,13 +85,25 @@ def params(job: Job) -> dict[str, Param]:
     }
 
 
-def document(definition: JobDefinition) -> str:
+def as_code(name: str) -> str:
+    """A file's name as it may stand between the marks of Markdown's code: in one line, without such a mark."""
+    return storable("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)).replace(
+        "`", "'"
+    )
+
+
+def document(version: JobVersion, *, over: bool = False) -> str:
     """The page's text in the Airflow UI: where the job comes from.
 
-    The digest in it makes a new DAG version of any change of the job: Airflow compares what it serialises, and tasks are
-    serialised without their settings.
+    The version in it makes a new DAG version of any change of the job: Airflow compares what it serialises, and tasks are
+    serialised without their settings. It also tells which version of the job a run of this DAG has (`runs.job_versions`).
     """
-    facts: dict[str, Any] = {"Defined in": f"`{definition.file.name}`", "Digest": f"`{digest_of(definition.job)}`"}
+    definition = version.definition
+    facts: dict[str, Any] = {
+        "Defined in": f"`{as_code(definition.file.name)}`",
+        "Version": f"`{version.name}`",
+    }
     if definition.job.description:
         facts = {"Description": definition.job.description, **facts}
-    return "\n\n".join(f"**{name}**: {value}" for name, value in facts.items())
+    text = "\n\n".join(f"**{name}**: {value}" for name, value in facts.items())
+    return f"{GONE}\n\n{text}" if over else text

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.factory.naming import dag_id as dag_id_of
+from medallion.spec.definition import Beside
 from medallion.spec.discovery import BUNDLE_FILES
 from medallion.spec.libraries import LibraryError, wanted_by
 from medallion.spec.problems import did_you_mean
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medallion.compute.libraries import Shelf
     from medallion.runtime.protocol import Places
     from medallion.settings import Settings
-    from medallion.spec.definition import JobDefinition, Loaded
+    from medallion.spec.definition import JobDefinition
     from medallion.spec.job import Job, Task
 
 
@@ -34,11 +34,14 @@ class Equipment:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def loaded(definition: JobDefinition, settings: Settings) -> Loaded:
-    """All that the definition's file holds: a bundle's other resources and its artifacts. From the cache of definitions."""
+def beside(definition: JobDefinition, settings: Settings) -> Beside:
+    """A bundle's other resources and its artifacts: as the version of a run keeps them, else as the file says now."""
+    if definition.beside is not None:
+        return definition.beside
     from medallion.spec.cache import JobCache
 
-    return JobCache(settings, dag_id_of).load(definition.file)
+    found = JobCache(settings).load(definition.file)
+    return Beside(found.resources, found.artifacts)
 
 
 def equip(
@@ -67,7 +70,7 @@ def equip(
     from medallion.compute.libraries import Shelf, driver_conf
 
     in_bundle = definition.file.name in BUNDLE_FILES
-    built = loaded(definition, settings).artifacts if in_bundle and (wanted.has_packages or wanted.has_jars) else None
+    built = beside(definition, settings).artifacts if in_bundle and (wanted.has_packages or wanted.has_jars) else None
     shelf = Shelf(settings, places, root or definition.root, built, progress)
     options: Mapping[str, Any] = {}
     if wanted.has_packages:

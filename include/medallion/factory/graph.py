@@ -152,7 +152,7 @@ def wire(definition: JobDefinition) -> None:
     nodes = {key: node_for(plan, task) for key, task in plan.tasks.items()}
     for key, task in plan.tasks.items():
         wire_parents(plan, task, [nodes[parent].end for parent in distinct_parents(task)], nodes[key].entry)
-    wire_clusters(definition.job, nodes, plan.off)
+    wire_clusters(definition, nodes, plan.off)
 
 
 def node_for(plan: Plan, task: Task) -> Node:
@@ -202,7 +202,9 @@ def operator_for(plan: Plan, task: Task) -> LakeflowOperator:
     """The operator of one task, without edges."""
     arguments = entry_arguments(plan, task)
     if task.task_key in plan.off:
-        return DisabledOperator(**{**arguments, "trigger_rule": "all_done", "judged": False})
+        # A first task may stand behind the setup of a cluster, whose children Airflow wants to be all_success.
+        rule = "all_done" if task.depends_on else "all_success"
+        return DisabledOperator(**{**arguments, "trigger_rule": rule, "judged": False})
     arguments |= limits_in(plan.definition.job, task)
     if task.kind == "condition_task":
         arguments["edges"] = plan.branches(task.task_key)
@@ -272,12 +274,13 @@ def cluster_of(task: Task) -> str | None:
     return task.job_cluster_key
 
 
-def wire_clusters(job: Job, nodes: Mapping[str, Node], off: frozenset[str]) -> None:
+def wire_clusters(definition: JobDefinition, nodes: Mapping[str, Node], off: frozenset[str]) -> None:
     """A setup and a teardown around the tasks of each job cluster that is used.
 
     The setup stands before the first tasks of the paths that lead to a user of the cluster, never beside another parent:
     it would count as a success in the trigger rule of the task.
     """
+    job = definition.job
     tasks = {task.task_key: task for task in job.tasks or ()}
     children: dict[str, list[str]] = {key: [] for key in tasks}
     for task in tasks.values():
@@ -288,6 +291,7 @@ def wire_clusters(job: Job, nodes: Mapping[str, Node], off: frozenset[str]) -> N
         if not users or cluster.new_cluster is None:
             continue
         start = StartCluster(
+            definition=definition,
             task_id=naming.cluster_start(cluster.job_cluster_key),
             job_cluster_key=cluster.job_cluster_key,
             cluster=cluster.new_cluster,

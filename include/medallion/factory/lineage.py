@@ -1,18 +1,18 @@
-"""Tables between jobs, as Airflow's assets: edges at parse time, events at the end of a task."""
+"""Tables between jobs, as Airflow's assets: each table that a task wrote gets an event. At parse time and at a task's end.
+
+What runs show is told by runs: the DAG of a job states an alias of its tables and nothing that a run found out. So one
+definition is one version of its DAG.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from medallion.runs.lineage import keep_lineage, read_lineage
 from medallion.triggers.assets import table_asset
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow.sdk import DAG
     from airflow.sdk.definitions.context import Context
 
@@ -23,14 +23,15 @@ log = logging.getLogger(__name__)
 
 CLOCK_SECONDS = 2.0
 """What the clock of a file system may be behind."""
+MOST_READS = 200
+"""Tables that an event names as read."""
 
 
-def state_lineage(dag: DAG, home: Path) -> None:
-    """State what the tasks of a DAG read and wrote in earlier runs.
+def state_lineage(dag: DAG) -> None:
+    """State the alias through which each task names the tables that it wrote.
 
-    A task that no run showed yet has an alias instead, through which it names what it wrote. A task's own process states
-    nothing here: Airflow would ask for each stated table in a request before the task starts, and `tell` states what it
-    wrote.
+    A task's own process states nothing: Airflow would ask for each outlet in a request before the task starts, and `tell`
+    states what was written.
     """
     from airflow.sdk import AssetAlias, get_parsing_context
 
@@ -38,25 +39,18 @@ def state_lineage(dag: DAG, home: Path) -> None:
 
     if get_parsing_context().task_id:
         return
-    known = read_lineage(home, dag.dag_id)
     for task in dag.tasks:
-        if not isinstance(task, ProcessOperator):
-            continue
-        found = known.get(task.task.task_key)
-        if found is None:
+        if isinstance(task, ProcessOperator):
             task.outlets = [AssetAlias(alias_name(dag.dag_id))]
-        else:
-            task.outlets = [table_asset(name) for name in found.writes]
-            task.inlets = [table_asset(name) for name in found.reads]
 
 
 def alias_name(dag_id: str) -> str:
-    """Name of the alias of a job's new tables."""
+    """Name of the alias of a job's tables."""
     return f"tables of {dag_id}"
 
 
 def tell_lineage(operator: Any, context: Context, attempt: Attempt, settings: Settings) -> None:
-    """Tell Airflow of the tables that this attempt wrote; keep what it read and wrote. A fault here fails no task."""
+    """Tell Airflow of the tables that this attempt wrote, and which it read. A fault here fails no task."""
     try:
         tell(operator, context, attempt, settings)
     except Exception:
@@ -64,10 +58,7 @@ def tell_lineage(operator: Any, context: Context, attempt: Attempt, settings: Se
 
 
 def tell(operator: Any, context: Context, attempt: Attempt, settings: Settings) -> None:
-    """Give each table that was written an event with version and commit time.
-
-    Airflow makes an event of every outlet of a task that succeeds, so the outlets become those that were written now.
-    """
+    """Give each table that was written an event: version, commit time, rows, and the tables that the attempt read."""
     from airflow.sdk import AssetAlias
 
     from medallion.runs.writes import latest_writes
@@ -76,19 +67,11 @@ def tell(operator: Any, context: Context, attempt: Attempt, settings: Settings) 
     started = context["ti"].start_date
     since = (started.timestamp() if started else 0.0) - CLOCK_SECONDS
     wrote = latest_writes(settings.lake, attempt.task_run_id, since)
-    known = read_lineage(settings.home, attempt.dag_id).get(attempt.task_key)
-    with contextlib.suppress(OSError):
-        reads = read_names(attempt.folder(settings))
-        keep_lineage(settings.home, attempt.dag_id, attempt.task_key, reads, list(wrote))
-    # A table that no parse has stated yet is told by the alias.
-    alias = AssetAlias(alias_name(attempt.dag_id)) if known is None and wrote else None
-    stated = {name: table_asset(name) for name in wrote if known is not None and name.lower() in known.writes}
-    operator.outlets = [alias] if alias is not None else list(stated.values())
+    alias = AssetAlias(alias_name(attempt.dag_id))
+    operator.outlets = [alias] if wrote else []
+    reads = sorted({name.lower() for name in read_names(attempt.folder(settings))})[:MOST_READS] if wrote else []
     events = context["outlet_events"]
     for name, commit in wrote.items():
         extra: dict[str, Any] = {"version": commit.version, "operation": commit.operation, "rows": commit.rows}
-        extra |= {"commit_timestamp": datetime.fromtimestamp(commit.at, UTC).isoformat()}
-        if alias is not None:
-            events[alias].add(table_asset(name), extra=extra)
-        elif name in stated:
-            events[stated[name]].extra = extra
+        extra |= {"commit_timestamp": datetime.fromtimestamp(commit.at, UTC).isoformat(), "reads": reads}
+        events[alias].add(table_asset(name), extra=extra)

@@ -6,14 +6,15 @@ worked out, or from the latest repair (Jobs API, `timeout_seconds`: of each run 
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, NoReturn
 
+from medallion.core.moments import Moment
 from medallion.factory import naming
 from medallion.factory.retry import AttemptTimedOut
 from medallion.runs.notes import read_notes
 from medallion.runs.records import TIMEOUT
+from medallion.runs.repairs import REPAIRED
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from medallion.factory.operators.base import LakeflowOperator
 
 STARTED = "started_at"
-"""XCom key of when the inputs of a for-each task were worked out, seconds since the epoch."""
+"""XCom key of the moment at which the inputs of a for-each task were worked out."""
 
 
 def hold(operator: LakeflowOperator, context: Context) -> None:
@@ -34,7 +35,7 @@ def hold(operator: LakeflowOperator, context: Context) -> None:
     limit = loop.timeout_seconds if loop else None
     if not key or not limit:
         return
-    left = limit - (time.time() - started(key, operator, context))
+    left = limit - passed(key, operator, context)
     told = f"for-each task {key} ran longer than {limit} s and was ended"
     if left <= 0:
         end(operator, context, told)
@@ -44,23 +45,25 @@ def hold(operator: LakeflowOperator, context: Context) -> None:
         operator.late = told
 
 
-def started(key: str, operator: LakeflowOperator, context: Context) -> float:
-    """When the for-each task, or its latest repair, started; seconds since the epoch."""
-    from medallion.settings import Settings
+def passed(key: str, operator: LakeflowOperator, context: Context) -> float:
+    """Seconds since the for-each task, or its latest repair, started."""
+    from medallion.project.projects import settings_of_dag
 
     instance = context["ti"]
     first = instance.xcom_pull(task_ids=naming.for_each_inputs(key), key=STARTED, map_indexes=-1)
-    notes = read_notes(Settings.load().home, instance.dag_id, instance.run_id)
-    repaired = [float(item.get("start_time", 0)) / 1000 for item in notes.get("repairs") or ()]
-    return max(float(first or time.time()), *repaired[-1:], 0.0)
+    notes = read_notes(settings_of_dag(instance.dag_id).home, instance.dag_id, instance.run_id)
+    begun = [Moment.read(first), Moment.read(notes.get(REPAIRED))]
+    return min((moment.age() for moment in begun if moment is not None), default=0.0)
 
 
 def end(operator: LakeflowOperator, context: Context, told: str) -> NoReturn:
     """Leave a record and end the attempt as timed out."""
-    from medallion.factory.operators.base import show
+    from medallion.factory.log import show
+    from medallion.project.projects import settings_of_dag
     from medallion.runtime.protocol import Failure, TaskResult
-    from medallion.settings import Settings
 
     show(f"Timeout: {told}")
-    operator.attempt(context).keep(Settings.load(), TaskResult(success=False, failure=Failure(TIMEOUT, told)))
+    operator.attempt(context).keep(
+        settings_of_dag(operator.dag_id), TaskResult(success=False, failure=Failure(TIMEOUT, told))
+    )
     raise AttemptTimedOut(told)

@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
 from collections.abc import Mapping
 
-MAX_DAG_ID = 250
-_VALID = re.compile(r"[A-Za-z0-9_.-]+")
-_INVALID_RUN = re.compile(r"[^A-Za-z0-9_.-]+")
+from medallion.project.naming import MAX_DAG_ID, dag_id, job_name
 
-
-def job_name(name: str | None) -> str:
-    """A job's name; the Jobs API calls one without a name "Untitled"."""
-    return name or "Untitled"
-
-
-def dag_id(job_name: str) -> str:
-    """The DAG id of a job: its name, or a stable slug of it where Airflow cannot hold the name.
-
-    Airflow takes letters, digits, `_`, `-` and `.`, at most 250. Two names with one slug are found when jobs are
-    collected and refused there, so the slug needs no random part.
-    """
-    if len(job_name) <= MAX_DAG_ID and _VALID.fullmatch(job_name):
-        return job_name
-    plain = unicodedata.normalize("NFKD", job_name).encode("ascii", "ignore").decode()
-    slug = _INVALID_RUN.sub("_", plain).strip("_.-")
-    if not slug or len(slug) > MAX_DAG_ID:
-        digest = hashlib.sha256(job_name.encode()).hexdigest()[:8]
-        slug = f"{slug[: MAX_DAG_ID - 9]}_{digest}" if slug else f"job_{digest}"
-    return slug
+__all__ = ["MAX_DAG_ID", "dag_id", "job_name"]
 
 
 def tags(job_tags: Mapping[str, str]) -> list[str]:

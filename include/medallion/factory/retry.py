@@ -11,6 +11,8 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
+    from medallion.errors import MedallionError
+
 ENDLESS = 1_000_000
 """Retries of a task with `max_retries: -1`. At a minute apart it lasts two years."""
 
@@ -25,6 +27,17 @@ class AttemptFailed(SystemExit):
 
 class AttemptTimedOut(SystemExit):
     """The attempt ran longer than `timeout_seconds`."""
+
+
+class AttemptRefused(SystemExit):
+    """The attempt failed in a way that no retry mends.
+
+    :param error: what is wrong, in words.
+    """
+
+    def __init__(self, error: MedallionError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def retries(max_retries: int | None) -> int:
@@ -51,6 +64,8 @@ class LakeflowRetryPolicy(RetryPolicy):
         """Retry or fail, and when. Called by Airflow in the task process."""
         from airflow.sdk.exceptions import AirflowTaskTimeout
 
+        if isinstance(exception, AttemptRefused):
+            return RetryDecision.fail("no retry mends it")
         if isinstance(exception, (AirflowTaskTimeout, AttemptTimedOut)) and not self.on_timeout:
             return RetryDecision.fail("timed out, and retry_on_timeout is false")
         if try_number > max_tries:
@@ -86,6 +101,8 @@ class ContinuousRetryPolicy(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Retry or fail, and when. Called by Airflow in the task process."""
+        if isinstance(exception, AttemptRefused):
+            return RetryDecision.fail("no retry mends it")
         going_on = self.first_attempts(context) if self.others and context else try_number <= MAX_ALONE
         if not going_on:
             return RetryDecision.fail(
@@ -95,13 +112,13 @@ class ContinuousRetryPolicy(RetryPolicy):
 
     def first_attempts(self, context: Context) -> bool:
         """Whether another task runs, or is about to, for the first time."""
+        from medallion.project.projects import settings_of_dag
         from medallion.runs.records import run_folder, safe
-        from medallion.settings import Settings
 
         run = context["dag_run"]
         told = context["ti"].get_task_states(dag_id=run.dag_id, run_ids=[run.run_id], task_ids=list(self.others))
         states = told.get(run.run_id, {})
-        folder = run_folder(Settings.load().home, run.dag_id, run.run_id)
+        folder = run_folder(settings_of_dag(run.dag_id).home, run.dag_id, run.run_id)
         return any(states.get(key) in UNFINISHED and not (folder / safe(key) / "2").exists() for key in self.others)
 
     def serialize(self) -> dict[str, Any]:

@@ -10,14 +10,16 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from medallion.core.stored import unpack
 from medallion.factory.answers import VALUE_KEYS, AirflowAnswers
 from medallion.factory.naming import for_each_inputs, job_name
-from medallion.runs import ids, repairs
+from medallion.runs import ids, repairs, run_conf
 from medallion.runs.notes import read_notes
 from medallion.runs.records import CANCELED, TIMEOUT, Records, run_folder, safe
 from medallion.runs.rules import start_rules
 from medallion.spec.disabled import disabled_in_run
 from medallion.spec.references import TableUpdate, resolve_parameters
+from medallion.spec.references.resolve import text_of
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from medallion.settings import Settings
     from medallion.spec.job import Job, Task
 
-JOB_PARAMETERS = "job_parameters"
-"""Key of a run's conf for parameters given to run-now. The trigger form of the UI gives each declared parameter as a key
-of its own instead; both count."""
-
 TRIGGER_TYPES = {"scheduled": "periodic", "manual": "one_time", "asset_triggered": "table", "backfill": "one_time"}
 RUN_ERROR = "RunExecutionError"
 WAYS_OF_FAILING: Mapping[str | None, str] = {TIMEOUT: "TIMEDOUT", CANCELED: "CANCELED"}
@@ -38,13 +36,13 @@ WAYS_OF_FAILING: Mapping[str | None, str] = {TIMEOUT: "TIMEDOUT", CANCELED: "CAN
 
 
 def given_parameters(job: Job, conf: Mapping[str, Any]) -> dict[str, str]:
-    """The run's job parameters before their references are resolved: defaults, then what the run was given."""
+    """The run's job parameters before their references are resolved: defaults, then what the run was given.
+
+    The trigger form of the UI gives each declared parameter as a key of its own; both count.
+    """
     values = {item.name: str(item.default) for item in job.parameters or ()}
-    values |= {name: str(conf[name]) for name in values if isinstance(conf.get(name), (str, int, float))}
-    given = conf.get(JOB_PARAMETERS)
-    if isinstance(given, Mapping):
-        values |= {str(name): str(value) for name, value in given.items()}
-    return values
+    values |= {name: text_of(conf[name]) for name in values if isinstance(conf.get(name), (str, int, float))}
+    return values | run_conf.given(conf)
 
 
 class UpstreamTask:
@@ -117,12 +115,12 @@ class UpstreamTask:
 
     def value_keys(self) -> Iterable[str]:
         """Keys of the values that it set, as it left them at its end."""
-        found = self._instance.xcom_pull(task_ids=self.key, key=VALUE_KEYS, map_indexes=-1)
+        found = unpack(self._instance.xcom_pull(task_ids=self.key, key=VALUE_KEYS, map_indexes=-1))
         return found if isinstance(found, list) else ()
 
     def output(self) -> Mapping[str, Any] | None:
         """The rows of a SQL task."""
-        found = self._instance.xcom_pull(task_ids=self.key, key="output", map_indexes=-1)
+        found = unpack(self._instance.xcom_pull(task_ids=self.key, key="output", map_indexes=-1))
         return found if isinstance(found, Mapping) else None
 
 
@@ -137,6 +135,13 @@ class AttemptScope:
         self._attempt = attempt
         self._settings = settings
         self._run = context["dag_run"]
+
+    @cached_property
+    def answers(self) -> AirflowAnswers:
+        """Task values and secrets, as this attempt may ask for them."""
+        return AirflowAnswers(
+            self._context["ti"], ancestors=self._operator.ancestors(), scopes=self._settings.secret_scopes
+        )
 
     @property
     def job_id(self) -> int:
@@ -242,7 +247,7 @@ class AttemptScope:
         """The element of this for-each iteration."""
         if self._operator.iteration is None:
             raise LookupError("not in a for-each task")
-        return self._operator.iteration["input"]
+        return unpack(self._operator.iteration["input"])
 
     @property
     def backfill_time(self) -> datetime | None:

@@ -46,13 +46,16 @@ class Files:
     def local(self, path: str) -> str:
         """A stated path as a local one; a workspace path or address as it is. In a repository every path is relative.
 
-        :raises SourceError: the commit has no such file.
+        :raises SourceError: the commit has no such file, or the path leads out of the repository.
         """
         if self.commit is None:
             return path if path.startswith(("/", "dbfs:", "file:")) else str(self.root / path)
         found = self.root / path.lstrip("/")
         there = [entry.name for entry in found.parent.iterdir()] if found.parent.is_dir() else []
-        if not any(name == found.name or Path(name).stem == found.name for name in there):
+        meant = [name for name in there if name == found.name or Path(name).stem == found.name]
+        for file in (found, *(() if found.exists() else (found.parent / name for name in meant))):
+            self.require_inside(file, path)
+        if not meant:
             near = did_you_mean(found.name, [*there, *(Path(name).stem for name in there)])
             raise SourceError(
                 f"{self.shown} has no {path!r} in commit {self.commit[:12]}",
@@ -60,10 +63,23 @@ class Files:
             )
         return str(found)
 
+    def require_inside(self, file: Path, stated: str) -> None:
+        """Refuse what `..` or a link of the repository puts outside of it.
+
+        :raises SourceError: the file is elsewhere on this machine.
+        """
+        if not file.resolve().is_relative_to(self.root.resolve()):
+            raise SourceError(
+                f"{stated!r} leads out of the repository {self.shown} at commit {(self.commit or '')[:12]}",
+                hint="name a file of the repository; links to elsewhere are not followed",
+            )
+
 
 def is_from_git(kind: str, payload: Mapping[str, Any], job: Job) -> bool:
     """Whether a task's file comes from the job's Git repository."""
     holder = payload.get("file") if kind == "sql_task" else payload
+    if kind == "sql_task" and not holder:  # a query, an alert or a dashboard
+        return False
     source = holder.get("source") if isinstance(holder, Mapping) else None
     if not source:
         return job.git_source is not None and kind in GIT_WITHOUT_A_WORD
@@ -100,14 +116,14 @@ def commit_of_run(settings: Settings, attempt: Attempt, source: GitSource) -> st
 
     run = (settings.home, attempt.dag_id, attempt.airflow_run_id)
     found, ref = repository(settings, source), Ref.of(source)
-
-    def settle(notes: Notes) -> Notes:
-        known = notes.get(NOTE) or {}
-        if found.shown in known:
-            return notes
-        told = {"used_commit": found.commit_of(ref), ref.kind: ref.name}
-        return {**notes, NOTE: {**known, found.shown: told}}
-
     noted = (read_notes(*run).get(NOTE) or {}).get(found.shown)
-    noted = noted or change_notes(*run, settle)[NOTE][found.shown]
+    if noted is None:
+        # Asked for before the lock of the run's notes is taken: the scheduler and the API server wait for that one.
+        told = {"used_commit": found.commit_of(ref), ref.kind: ref.name}
+
+        def settle(notes: Notes) -> Notes:
+            known = notes.get(NOTE) or {}
+            return {**notes, NOTE: {found.shown: told, **known}}  # the first task of the run that had an answer counts
+
+        noted = change_notes(*run, settle)[NOTE][found.shown]
     return str(noted["used_commit"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from medallion.factory.jobs import definitions_by_dag
+from medallion.project.registry import JobRegistry
 
 if TYPE_CHECKING:
     from medallion.settings import Settings
@@ -27,13 +27,13 @@ class Definitions:
         """The definition of a DAG's job; None when there is none."""
         now = time.monotonic()
         if now - self.asked.get(dag_id, -FRESH_SECONDS) >= FRESH_SECONDS:
-            found, _ = definitions_by_dag(self.settings, only=dag_id)
+            found, _ = JobRegistry(self.settings).by_dag_id(dag_id)
             self.asked[dag_id] = now
             self.known.update(found)
         return self.known.get(dag_id)
 
     def all(self) -> tuple[dict[str, JobDefinition], bool]:
         """Every definition, and whether all files could be read: one that cannot may hold a job that is not gone."""
-        found, problems = definitions_by_dag(self.settings)
+        found, problems = JobRegistry(self.settings).all()
         self.known.update(found)
         return found, not problems

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from medallion.runs.changes import BatchConsumer
 from medallion.runs.stored import from_body, from_look
 
 if TYPE_CHECKING:
     from medallion.runs.changes import Consumer, RunChange
-    from medallion.runs.definitions import Definitions
     from medallion.runs.progress import Progress, Queued
+    from medallion.spec.definition import JobDefinition
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,9 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0
 EVERY_RUN = ""
 """Stands for all runs of a consumer that takes many changes at once."""
 
+JobOfLook = Callable[[Mapping[str, Any]], "JobDefinition | None"]
+"""The job as it was for the run that a look saw."""
+
 
 class Delivery:
     """One consumer's queue.
@@ -31,10 +34,10 @@ class Delivery:
     A change that is not taken holds back the later ones of its run, and no other run.
     """
 
-    def __init__(self, consumer: Consumer, progress: Progress, definitions: Definitions) -> None:
+    def __init__(self, consumer: Consumer, progress: Progress, job_of: JobOfLook) -> None:
         self.consumer = consumer
         self.progress = progress
-        self.definitions = definitions
+        self.job_of = job_of
         self.held: dict[str, tuple[float, float]] = {}
         self.wake = threading.Event()
         self.stopping = threading.Event()
@@ -125,8 +128,9 @@ class Delivery:
         for queued in batch:
             first = shared.get(queued.look)
             if first is None:
-                snapshot, report = from_look(self.progress.look(queued.look))
-                change = from_body(queued.body, self.definitions.of(snapshot.dag_id), snapshot, report)
+                look = self.progress.look(queued.look)
+                snapshot, report = from_look(look)
+                change = from_body(queued.body, self.job_of(look), snapshot, report)
                 shared[queued.look] = change
             else:
                 change = from_body(queued.body, first.definition, first.snapshot, first.report)

@@ -14,24 +14,20 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from medallion.runs.lookup import shape_of_run
+from medallion.project.projects import is_named, project_of
+from medallion.runs.job_versions import job_version_of
+from medallion.runs.lookup import report_of_snapshot
 from medallion.runs.metadata import snapshot_of_run
 from medallion.runs.progress import Progress, Seen, run_name
-from medallion.runs.report import report
-from medallion.runs.shape import owner, shape_of_job
 from medallion.runs.stored import to_body, to_look
 from medallion.runs.transitions import ENDED, Told, changes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow.models.dagrun import DagRun
     from sqlalchemy.orm import Session
 
-    from medallion.runs.definitions import Definitions
     from medallion.runs.report import RunReport
-    from medallion.runs.snapshot import Snapshot
-    from medallion.spec.definition import JobDefinition
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +52,7 @@ def load_airflow() -> None:
 class Follower:
     """Looks at the runs of one Airflow database.
 
+    :param project: whose runs are followed.
     :param since: consumers by name, each with the time (seconds since the epoch) from which on it is told of runs.
     :param alive: called at each run: the first look at a long history takes minutes.
     """
@@ -63,14 +60,14 @@ class Follower:
     def __init__(
         self,
         home: Path,
+        project: Path,
         progress: Progress,
-        definitions: Definitions,
         since: dict[str, float],
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.home = home
+        self.project = project
         self.progress = progress
-        self.definitions = definitions
         self.since = since
         self.alive = alive
         self.done = progress.marks()
@@ -105,10 +102,14 @@ class Follower:
             query = query.where(
                 or_(DagRun._state.in_(("queued", "running")), DagRun.updated_at >= self.changed_after - OVERLAP)
             )
-        rows = list(session.execute(query.order_by(DagRun.id)))
+        rows = [row for row in session.execute(query.order_by(DagRun.id)) if self.is_followed(row.dag_id)]
         newest = max((row.updated_at for row in rows if row.updated_at), default=None)
         self.changed_after = max(newest or self.oldest(), self.changed_after or self.oldest())
         return [row for row in rows if self.done.get(run_name(row.dag_id, row.run_id)) != mark_of(row)]
+
+    def is_followed(self, dag_id: str) -> bool:
+        """Whether a DAG is not one of another project in this Airflow, which has a service of its own."""
+        return is_named() or project_of(dag_id) in {None, self.project}
 
     @staticmethod
     def oldest() -> datetime:
@@ -148,8 +149,9 @@ class Follower:
         if dag_run is None:
             return 0
         snapshot = snapshot_of_run(session, dag_run, self.home)
-        definition = self.definitions.of(row.dag_id)
-        told = report_of(session, dag_run, definition, snapshot, self.home)
+        version = job_version_of(session, dag_run, self.home)
+        definition = version.definition if version is not None else None
+        told = report_of_snapshot(session, dag_run, snapshot, self.home)
         if snapshot.state in ENDED and self.unsettled(name, told):
             return 0
         before = self.progress.seen(name)
@@ -160,7 +162,7 @@ class Follower:
         # One with a task that still goes on is looked at again.
         done = snapshot.state in ENDED and all(task.state.ended for task in told.tasks)
         seen = Seen(name, mark, done, after)
-        look = to_look(snapshot, told)
+        look = to_look(snapshot, told, version.name if version is not None else None)
         self.progress.advance(seen, look, [to_body(change) for change in changes], consumers)
         self.remember(name, mark, fingerprint, done=done)
         return len(changes) if consumers else 0
@@ -186,14 +188,3 @@ class Follower:
 def mark_of(row: Any) -> str:
     """What tells that a run changed: state, number of clears, end."""
     return f"{row.state}/{row.clear_number}/{row.end_date.timestamp() if row.end_date else ''}"
-
-
-def report_of(
-    session: Session, dag_run: DagRun, definition: JobDefinition | None, snapshot: Snapshot, home: Path
-) -> RunReport:
-    """The run as the Jobs API tells it, by the job as it was for this run: its definition may have changed since."""
-    if definition is not None:
-        had = {owner(item.task_id) for item in snapshot.instances} - {None}
-        if had == set(shape_of_job(definition.job).parents):
-            return report(definition.job, snapshot, home)
-    return report(shape_of_run(session, dag_run, snapshot), snapshot, home)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medallion.runs import ids
+from medallion.runs import ids, run_conf
 from medallion.runs.lookup import find_run, report_of, shape_of_run
 from medallion.runs.metadata import runs_of, settings_home, snapshot_of_run
 from medallion.runs.report import report
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 
 
 def runs_listed(
-    session: Session, home: Path, *, dag_ids: Sequence[str] | None = None, limit: int = 25, state: str | None = None
+    session: Session,
+    home: Path | None = None,
+    *,
+    dag_ids: Sequence[str] | None = None,
+    limit: int = 25,
+    state: str | None = None,
 ) -> list[dict[str, Any]]:
     """Runs without their tasks, the newest first.
 
+    :param home: where their records are; None: in the home folder of each one's project.
     :param state: `active` or `completed`; None for both.
     """
     active = None if state is None else state == "active"
     found = runs_of(session, dag_ids=dag_ids, limit=limit, active=active)
-    return [row_of(session, run, home) for run in found]
+    return [row_of(session, run, home or settings_home(run.dag_id)) for run in found]
 
 
 def row_of(session: Session, run: DagRun, home: Path) -> dict[str, Any]:
@@ -42,10 +48,9 @@ def row_of(session: Session, run: DagRun, home: Path) -> dict[str, Any]:
 def run_shown(session: Session, run: DagRun, home: Path) -> dict[str, Any]:
     """One run with all that is known of it."""
     snapshot = snapshot_of_run(session, run, home)
-    shape = shape_of_run(session, run, snapshot)
+    shape = shape_of_run(session, run, snapshot, home)
     told = report(shape, snapshot, home).to_json()
-    given = (run.conf or {}).get("job_parameters") or {}
-    return {**told, **facts_of(run), "job_parameters": given, "loops": dict(shape.loops)}
+    return {**told, **facts_of(run), "job_parameters": run_conf.shown(run.conf), "loops": dict(shape.loops)}
 
 
 def facts_of(run: DagRun) -> dict[str, Any]:
@@ -68,13 +73,13 @@ def main() -> int:
     asked = json.load(sys.stdin)
     out = sys.stdout
     sys.stdout = sys.stderr  # whatever Airflow prints must not get into the answer
-    home = settings_home()
     try:
         with create_session() as session:
             if "run" in asked:
-                told = run_shown(session, find_run(session, asked["run"], asked.get("dag_id")), home)
+                run = find_run(session, asked["run"], asked.get("dag_id"))
+                told = run_shown(session, run, settings_home(run.dag_id))
             else:
-                told = {"runs": runs_listed(session, home, **asked)}
+                told = {"runs": runs_listed(session, **asked)}
     except MedallionError as error:
         told = {"error": error.message, "hint": error.hint}
     json.dump(told, out, default=str)

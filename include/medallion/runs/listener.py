@@ -20,12 +20,16 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
-    """Record a repair that a person made with Airflow's own clear, before its first task starts.
+    """Tie the run to the version of its job, before its first task starts.
 
-    A run whose parent was cancelled while it was being made ends at once.
+    A repair that a person made with Airflow's own clear is recorded; it takes the job as it is now. A run whose parent was
+    cancelled while it was being made ends at once.
     """
     from medallion.runs.by_hand import run_cleared, run_orphaned
 
+    if not is_ours(dag_run.dag_id):
+        return
+    keep_version(dag_run)
     if dag_run.clear_number:
         run_cleared(dag_run)
     if (dag_run.conf or {}).get("parent_run_id"):
@@ -35,6 +39,8 @@ def on_dag_run_running(dag_run: DagRun, msg: str) -> None:
 @hookimpl
 def on_dag_run_success(dag_run: DagRun, msg: str) -> None:
     """Give back the leases of a run that succeeded."""
+    if not is_ours(dag_run.dag_id):
+        return
     release(dag_run)
     repaired(dag_run)
     go_on(dag_run, msg)
@@ -45,6 +51,8 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
     """Give back the leases of a run that failed, timed out or was cancelled; say which it was."""
     from medallion.runs.by_hand import MANUAL, run_marked_failed, run_timed_out
 
+    if not is_ours(dag_run.dag_id):
+        return
     if MANUAL in msg:
         run_marked_failed(dag_run)
     elif msg == "timed_out":
@@ -60,8 +68,16 @@ def on_task_instance_failed(previous_state: object, task_instance: object, error
     if isinstance(error, str):
         from medallion.runs.by_hand import MANUAL, task_marked_failed
 
-        if MANUAL in error:
-            task_marked_failed(cast("TaskInstance", task_instance))
+        instance = cast("TaskInstance", task_instance)
+        if MANUAL in error and is_ours(instance.dag_id):
+            task_marked_failed(instance)
+
+
+def is_ours(dag_id: str) -> bool:
+    """Whether a DAG is a job's: others may share this Airflow, and nothing of theirs is kept."""
+    from medallion.project.projects import project_of
+
+    return project_of(dag_id) is not None
 
 
 def go_on(dag_run: DagRun, msg: str) -> None:
@@ -71,16 +87,31 @@ def go_on(dag_run: DagRun, msg: str) -> None:
     """
     from sqlalchemy.orm import object_session
 
+    from medallion.project.projects import settings_of_dag
     from medallion.runs.notes import read_notes
-    from medallion.settings import Settings
     from medallion.triggers.continuous import goes_on, plan_next
 
     session = object_session(dag_run)
     if session is None or not goes_on(session, dag_run.dag_id):
         return
-    home = Settings.load().home
+    home = settings_of_dag(dag_run.dag_id).home
     canceled = bool(read_notes(home, dag_run.dag_id, dag_run.run_id).get("canceled"))
     plan_next(session, dag_run, home, by_hand=canceled or "manually" in msg)
+
+
+def keep_version(dag_run: DagRun) -> None:
+    """Have the run keep the job as it is now. A failure here must not hurt the scheduler."""
+    from sqlalchemy.orm import object_session
+
+    from medallion.project.projects import settings_of_dag
+    from medallion.runs.job_versions import pin
+
+    session = object_session(dag_run)
+    if session is not None:
+        try:
+            pin(session, dag_run, settings_of_dag(dag_run.dag_id).home)
+        except OSError:
+            log.exception("The job of run %s of %s could not be kept", dag_run.run_id, dag_run.dag_id)
 
 
 def repaired(dag_run: DagRun) -> None:
@@ -95,9 +126,9 @@ def release(dag_run: DagRun) -> None:
     """Give back all leases of a run. A failure here must not hurt the scheduler."""
     from medallion.compute.pool import DriverPool
     from medallion.errors import MedallionError
-    from medallion.settings import Settings
+    from medallion.project.projects import settings_of_dag
 
     try:
-        DriverPool(Settings.load()).release_run(f"{dag_run.dag_id}/{dag_run.run_id}/")
+        DriverPool(settings_of_dag(dag_run.dag_id)).release_run(f"{dag_run.dag_id}/{dag_run.run_id}/")
     except (MedallionError, OSError):
         log.exception("The leases of run %s of %s could not be given back", dag_run.run_id, dag_run.dag_id)

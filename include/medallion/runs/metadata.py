@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ def snapshot_of_run(session: Session, dag_run: DagRun, home: Path | None = None)
 
     :param home: where the notes of runs are; None: as the settings say.
     """
-    notes = read_notes(home or settings_home(), dag_run.dag_id, dag_run.run_id)
+    notes = read_notes(home or settings_home(dag_run.dag_id), dag_run.dag_id, dag_run.run_id)
     stopped = stopped_by_people(notes)
     history = earlier_attempts(session, dag_run, stopped)
     instances = sorted(current_instances(session, dag_run, stopped), key=lambda item: (item.task_id, item.map_index))
@@ -75,18 +74,6 @@ def stopped_by_people(notes: Notes) -> frozenset[tuple[str, int, int]]:
     return frozenset((task_id, index, number) for task_id, index, number in notes.get("canceled_attempts") or ())
 
 
-def with_notes(snapshot: Snapshot, notes: Notes) -> Snapshot:
-    """A snapshot that came from elsewhere than the database, with what the notes of its run say."""
-    stopped = stopped_by_people(notes)
-    waited = {(task_id, index, -number - 1) for task_id, index, number in stopped if number < 0}
-    instances = tuple(
-        replace(item, canceled=(item.task_id, item.map_index, item.try_number) in stopped | waited)
-        for item in snapshot.instances
-    )
-    repairs = len(notes.get("repairs") or ())
-    return replace(snapshot, instances=instances, canceled=bool(notes.get("canceled")), repairs=repairs)
-
-
 def current_instances(
     session: Session, dag_run: DagRun, stopped: frozenset[tuple[str, int, int]]
 ) -> Iterable[Instance]:
@@ -134,8 +121,11 @@ def stamp(moment: Any) -> float | None:
     return moment.timestamp() if moment else None
 
 
-def settings_home() -> Path:
-    """The home folder of this process's project."""
-    from medallion.settings import Settings
+def settings_home(dag_id: str) -> Path:
+    """The home folder of a DAG's project.
 
-    return Settings.load().home
+    :raises SettingsError: no project is known for it.
+    """
+    from medallion.project.projects import settings_of_dag
+
+    return settings_of_dag(dag_id).home

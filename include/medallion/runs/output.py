@@ -35,7 +35,7 @@ def attempt_of(shown: Mapping[str, Any], task_key: str, attempt: int | None, ite
         raise RunError(f"task {task_key} is a loop", hint="name one of its iterations with --iteration")
     attempts = task.get("attempt_history") or []
     if attempt is None:
-        chosen = attempts[-1] if attempts else {"attempt_number": -1}
+        chosen = attempts[-1] if attempts else {"attempt_number": None}
     else:
         chosen = next((item for item in attempts if item["attempt_number"] == attempt), None)
         if chosen is None:
@@ -52,19 +52,26 @@ def output_of(home: Path, shown: Mapping[str, Any], task_key: str, told: Mapping
     """
     index = index_of(str(told["task_key"]))
     record = shown.get("loops", {}).get(task_key) or task_key
-    dag_id, run_id, number = shown["dag_id"], shown["airflow_run_id"], int(told["attempt_number"]) + 1
+    dag_id, run_id = shown["dag_id"], shown["airflow_run_id"]
+    number = 0 if told["attempt_number"] is None else int(told["attempt_number"]) + 1
     result = Records(home, dag_id, run_id).result(record, index, number)
     failure = result.get("failure") or {}
     folder = attempt_folder(run_folder(home, dag_id, run_id), record, index, number)
     return {
         **told,
         "exit_value": result.get("exit_value"),
-        "error": failure.get("message"),
+        "error": failure.get("message") or reason_of(told),
         "error_trace": failure.get("trace"),
         "output": result.get("output"),
         "notebook": existing(folder / NOTEBOOK),
         "page": existing(folder / PAGE),
     }
+
+
+def reason_of(told: Mapping[str, Any]) -> str | None:
+    """Why a task that left no record failed; None for one that did not fail."""
+    failed = told.get("result_state") in {"FAILED", "TIMEDOUT"}
+    return (told.get("termination_details") or {}).get("message") if failed else None
 
 
 def index_of(task_key: str) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medallion.core.databases import open_database
 from medallion.runs.transitions import Told
 
 SCHEMA = """
@@ -75,13 +76,10 @@ class Progress:
     """
 
     def __init__(self, place: Path) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
         self.lock = threading.RLock()
-        self.database = sqlite3.connect(place, timeout=30, check_same_thread=False, isolation_level=None)
-        self.database.execute("PRAGMA journal_mode=WAL")
-        # A power failure may repeat a change; a killed process loses nothing with this.
-        self.database.execute("PRAGMA synchronous=NORMAL")
-        self.database.executescript(SCHEMA)
+        # A power failure may repeat a change; a killed process loses nothing with NORMAL. A file that is made anew is
+        # filled from Airflow's database: consumers know by key what they were told before.
+        self.database = open_database(place, SCHEMA, seconds=30, synchronous="NORMAL", autocommit=True)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from medallion.runs.job_versions import definition_of_run
 from medallion.runs.restart import cancel_active, end_run
-from medallion.runs.rules import RulesOf, StartRules, at_once, rules_of
+from medallion.runs.rules import RulesOf, StartRules, at_once, rules_of, start_rules
 from medallion.runs.skipping import Termination, over_limit, skip_waiting, waited_too_long
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def keep_queue(session: Session, settings: Settings, now: datetime, rules: Rules
             kept.skipped += skip_over_limit(session, settings.home, dag_id, found, now)
         elif found.continuous:
             kept.replaced += replace_active(session, settings, dag_id)
-    kept.given_up += give_up(session, look_up)
+    kept.given_up += give_up(session, settings.home)
     kept.skipped += skip_late(session, settings.home, now, look_up)
     kept.released += release_backfills(session, now)
     return kept
@@ -117,7 +118,7 @@ def skip_over_limit(session: Session, home: Path, dag_id: str, rules: StartRules
     if rules.limit <= 0:
         return skip_all(session, home, queued, over_limit(0), now)
     places = max(rules.limit - len(runs_in(session, dag_id, "running")), 0)
-    over = [run for run in queued[places:] if not may_wait(run)]
+    over = [run for run in queued[places:] if not may_wait(session, run, home)]
     return skip_all(session, home, over, over_limit(rules.limit), now)
 
 
@@ -130,10 +131,13 @@ def runs_in(session: Session, dag_id: str, state: str) -> list[DagRun]:
     return list(session.scalars(query.order_by(DagRun.run_after, DagRun.id)))
 
 
-def may_wait(run: DagRun) -> bool:
-    """Whether this run was started with a queue of its own (`queue.enabled` of run-now)."""
+def may_wait(session: Session, run: DagRun, home: Path) -> bool:
+    """Whether this run was started with a queue: its own (`queue.enabled` of run-now), or the job's as it was then."""
     own = (run.conf or {}).get("queue")
-    return bool(own.get("enabled")) if isinstance(own, dict) else False
+    if isinstance(own, dict):
+        return bool(own.get("enabled"))
+    then = definition_of_run(session, run, home)
+    return then is not None and start_rules(then.job).queue
 
 
 def skip_all(session: Session, home: Path, runs: Iterable[DagRun], why: Termination, now: datetime) -> list[str]:
@@ -158,7 +162,7 @@ def replace_active(session: Session, settings: Settings, dag_id: str) -> list[st
     return cancel_active(session, settings, dag_id) if by_hand else []
 
 
-def give_up(session: Session, rules: RulesOf) -> list[str]:
+def give_up(session: Session, home: Path) -> list[str]:
     """End the runs of continuous jobs whose tasks are tried again, where a task is tried no more.
 
     Databricks page "Run jobs continuously": the run is cancelled then and a new one starts. It counts as a failed one.
@@ -176,8 +180,8 @@ def give_up(session: Session, rules: RulesOf) -> list[str]:
     query = query.where(DagModel.timetable_type == TYPE_NAME, DagRun.state == "running", hopeless)
     ended = []
     for run in session.scalars(query):
-        found = rules(run.dag_id)
-        if found is not None and found.retry_tasks:
+        then = definition_of_run(session, run, home)
+        if then is not None and start_rules(then.job).retry_tasks:
             end_run(session, run, "a task is not tried again")
             ended.append(run.run_id)
     return ended

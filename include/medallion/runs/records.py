@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medallion.core.text import storable_json
+
 TIMEOUT = "Timeout"
 """Kind of the failure of an attempt that its time-out ended (`runtime.protocol.Failure`)."""
 
@@ -44,7 +46,7 @@ class Records:
     run_id: str
 
     def result(self, task_key: str, map_index: int, try_number: int) -> dict[str, Any]:
-        """What an attempt left as its result; empty where there is no record."""
+        """What an attempt left as its result, its texts fit for every store; empty where there is no record."""
         if self.home is None:
             return {}
         folder = attempt_folder(run_folder(self.home, self.dag_id, self.run_id), task_key, map_index, try_number)
@@ -52,7 +54,7 @@ class Records:
             told = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return told if isinstance(told, dict) else {}
+        return storable_json(told) if isinstance(told, dict) else {}
 
     def failure(self, task_key: str, map_index: int, try_number: int) -> dict[str, Any] | None:
         """Why an attempt failed, as its record says: `kind`, `message`, `trace`; None where there is no such record."""

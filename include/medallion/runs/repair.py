@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 from medallion.errors import RunError
 from medallion.factory import naming
 from medallion.runs import repairs
-from medallion.runs.lookup import dag_of, shape_of_run
+from medallion.runs.job_versions import job_version_of, pin
+from medallion.runs.lookup import dag_now, report_of_snapshot
 from medallion.runs.metadata import snapshot_of_run
-from medallion.runs.report import RunReport, report
+from medallion.runs.report import RunReport
 from medallion.runs.requests import forget_requests
+from medallion.runs.run_conf import JOB_PARAMETERS, packed
 from medallion.runs.shape import Shape, owner, shape_of_dag
 from medallion.runs.snapshot import Snapshot
 from medallion.runs.states import Result
@@ -41,7 +43,6 @@ ENDED = frozenset({"success", "failed"})
 UNSUCCESSFUL = frozenset(
     {Result.FAILED, Result.TIMEDOUT, Result.CANCELED, Result.UPSTREAM_FAILED, Result.UPSTREAM_CANCELED}
 )
-JOB_PARAMETERS = "job_parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,13 @@ def repair(session: Session, run: DagRun, wanted: Wanted, home: Path, *, queue: 
 
     refuse(run, wanted, home)
     forget_requests(home, run.dag_id, run.run_id)
-    dag = dag_of(session, run, latest=True)
+    dag = dag_now(session, run.dag_id)
     if dag is None:
         raise RunError(f"the job {run.dag_id} is gone", hint="put its definition back")
     snapshot = snapshot_of_run(session, run, home)
-    before = report(shape_of_run(session, run, snapshot), snapshot, home)
-    chosen = plan(shape_of_dag(dag), snapshot, before, wanted)
+    before = report_of_snapshot(session, run, snapshot, home)
+    had, now = job_version_of(session, run, home), shape_of_dag(dag)
+    chosen = plan(now, snapshot, before, wanted)
     again = instances_of(run.get_task_instances(session=session), chosen, dag)
     entry = repairs.begin(
         home,
@@ -155,12 +157,15 @@ def repair(session: Session, run: DagRun, wanted: Wanted, home: Path, *, queue: 
         clear_number=run.clear_number + 1,
         parameters=dict(wanted.parameters),
         given=dict((run.conf or {}).get(JOB_PARAMETERS) or {}),
+        version=had.name if had is not None else None,
+        keys=now.parents,
     )
     given = repairs.first_parameters(home, run.dag_id, run.run_id)
-    conf = {**(run.conf or {}), JOB_PARAMETERS: {**given, **wanted.parameters}, FORCED: sorted(chosen.forced)}
+    conf = {**(run.conf or {}), JOB_PARAMETERS: {**given, **packed(wanted.parameters)}, FORCED: sorted(chosen.forced)}
     run.conf = {name: value for name, value in conf.items() if value or name not in {JOB_PARAMETERS, FORCED}}
     state = DagRunState.QUEUED if queue else DagRunState.RUNNING
     clear_task_instances(again, session, dag_run_state=state, run_on_latest_version=True)
+    pin(session, run, home, versioned=not queue)
     session.flush()
     return entry
 

@@ -12,14 +12,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.core.moments import Moment
 from medallion.runs import ids
 from medallion.runs.notes import Notes, change_notes, read_notes
+from medallion.runs.report import LOST
 
 if TYPE_CHECKING:
     from medallion.runs.report import RunReport
 
-OF_ONE_PART = ("canceled", "canceled_tasks", "termination")
+OF_ONE_PART = ("canceled", "canceled_tasks", "termination", "timeout_seconds")
 """Notes that tell of a part of the run, not of the whole: they go into its entry when the next part begins."""
+
+REPAIRED = "repaired"
+"""Key of a run's notes: the moment at which its latest repair was asked for, for limits that count from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,16 @@ def begin(
     who: str,
     clear_number: int,
     given: Mapping[str, str],
+    version: str | None = None,
+    keys: Collection[str] | None = None,
     **more: Any,
 ) -> Repair:
     """Note a repair, and what the run had come to before it.
 
     :param before: the run as it was.
     :param given: the job parameters that the run has been given.
+    :param version: of the job that the run had before it.
+    :param keys: of the tasks that the job has now; None: those that the run had.
     :param more: further fields of the repair.
     """
     made: list[Repair] = []
@@ -77,13 +86,19 @@ def begin(
         )
         made.append(repair)
         over = {name: notes[name] for name in OF_ONE_PART if notes.get(name)}
-        closed = {**over, **ending(before)}
+        lost = [] if keys is None else [asdict(task) for task in before.tasks if task.task_key not in keys]
+        closed = {
+            **over,
+            **ending(before),
+            **({"version": version} if version else {}),
+            **({LOST: lost} if lost else {}),
+        }
         notes = {name: value for name, value in notes.items() if name not in OF_ONE_PART}
         if repairs:
             repairs[-1].update(closed)
         else:
             notes["original"] = {"id": before.run_id, "start_time": before.start_time, "parameters": given, **closed}
-        return {**notes, "repairs": [*repairs, asdict(repair)]}
+        return {**notes, "repairs": [*repairs, asdict(repair)], REPAIRED: Moment.now().to_json()}
 
     change_notes(home, dag_id, before.airflow_run_id, change)
     return made[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,14 @@ from medallion.runs.records import Records
 from medallion.runs.shape import Shape, shape_of_job
 from medallion.runs.snapshot import ENDED, Snapshot, millis, past
 from medallion.runs.states import Cause, LifeCycle, Result, State, leaves_of, run_state
-from medallion.runs.task_report import TaskReport, TaskTeller, blamed, state_json
+from medallion.runs.task_report import TaskReport, TaskTeller, blamed, state_json, task_of
 from medallion.runs.termination import Details, run_details
 
 if TYPE_CHECKING:
     from medallion.spec.job import Job
+
+LOST = "lost_tasks"
+"""Key, in what the notes tell of a part of a repaired run, of the tasks that the next part's job had no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +65,18 @@ def report(job: Job | Shape, snapshot: Snapshot, home: Path | None = None) -> Ru
     shape = job if isinstance(job, Shape) else shape_of_job(job)
     notes = read_notes(home, snapshot.dag_id, snapshot.run_id) if home else {}
     told: Mapping[str, Any] = notes.get("termination") or {}
+    # The one setting of a job that reaches runs that go on; see `runs.time_limits`.
+    limit = float(notes.get("timeout_seconds", shape.limit))
     late = snapshot.state == "failed" and (
-        past(shape.limit, snapshot.start, snapshot.end) or told.get("result") == Result.TIMEDOUT
+        past(limit, snapshot.start, snapshot.end) or told.get("result") == Result.TIMEDOUT
     )
     teller = TaskTeller(shape, snapshot, Records(home, snapshot.dag_id, snapshot.run_id), late)
     tasks = teller.tasks()
     results = {task.task_key: task.state.result for task in tasks}
     if late and not snapshot.canceled:
         # What the run's time-out left undone is CANCELED; a person's cancel of a leaf would make the run so too.
-        results = {key: Result.FAILED if result is Result.CANCELED else result for key, result in results.items()}
+        undone = {Result.CANCELED, Result.UPSTREAM_CANCELED}
+        results = {key: Result.FAILED if result in undone else result for key, result in results.items()}
     cause = Cause(timed_out=late, canceled=snapshot.canceled)
     state = run_state(snapshot.state, results, leaves_of(teller.edges), cause)
     if told.get("code") == "MAX_CONCURRENT_RUNS_EXCEEDED" and state.ended:
@@ -85,10 +91,17 @@ def report(job: Job | Shape, snapshot: Snapshot, home: Path | None = None) -> Ru
         state=state,
         start_time=int(first.get("start_time") or millis(snapshot.start)),
         end_time=ended,
-        tasks=tasks,
+        tasks=(*tasks, *tasks_of_earlier_parts(notes, results)),
         termination=run_details(state.result, failed, told),
         repair_history=repair_history(notes, state, snapshot, ended),
     )
+
+
+def tasks_of_earlier_parts(notes: Notes, known: Collection[str]) -> tuple[TaskReport, ...]:
+    """The tasks that a repaired run had and that its job has lost since: as they ended. They decide nothing any more."""
+    parts = [notes.get("original") or {}, *(notes.get("repairs") or ())]
+    lost = {raw["task_key"]: task_of(raw) for part in parts for raw in part.get(LOST) or ()}
+    return tuple(task for key, task in lost.items() if key not in known)
 
 
 def repair_history(notes: Notes, state: State, snapshot: Snapshot, ended: int) -> tuple[Mapping[str, Any], ...]:
@@ -97,7 +110,9 @@ def repair_history(notes: Notes, state: State, snapshot: Snapshot, ended: int) -
     if not repairs:
         return ()
     result = str(state.result) if state.result else None
+    original = {name: value for name, value in (notes.get("original") or {}).items() if name != LOST}
+    repairs = [{name: value for name, value in item.items() if name != LOST} for item in repairs]
     latest = repairs[-1]
     latest.update(start_time=millis(snapshot.start) or latest.get("start_time", 0), end_time=ended, result_state=result)
     latest["life_cycle_state"] = str(state.life_cycle)
-    return ({"type": "ORIGINAL", **(notes.get("original") or {})}, *({"type": "REPAIR", **item} for item in repairs))
+    return ({"type": "ORIGINAL", **original}, *({"type": "REPAIR", **item} for item in repairs))

@@ -20,6 +20,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from medallion.compute.processes import draft_of
+
 if TYPE_CHECKING:
     from medallion.runs.changes import Consumer
     from medallion.settings import Settings
@@ -33,10 +35,15 @@ CONSUMERS: tuple[str, ...] = (
     "medallion.runs.notifications.consumer.Notifications",
     "medallion.runs.system_tables.consumer.SystemTables",
     "medallion.triggers.keeper.WatchKeeper",
+    "medallion.runs.version_keeper.VersionKeeper",
 )
 """Who is told, as `module.Class`; each class is called with the Settings."""
 
-LOCAL = tuple(name for name in CONSUMERS if not any(part in name for part in (".queueing.", ".obeying.", ".keeper.")))
+LOCAL = (
+    "medallion.runs.notifications.consumer.Notifications",
+    "medallion.runs.system_tables.consumer.SystemTables",
+    "medallion.runs.version_keeper.LocalVersionKeeper",
+)
 """Who is told beside a run of its own process, which cancels for itself; nothing waits in a queue or is watched there."""
 
 LOOK_SECONDS = 1.0
@@ -125,9 +132,9 @@ class Service:
         database: str = "airflow",
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        from medallion.runs.definitions import Definitions
         from medallion.runs.delivery import Delivery
         from medallion.runs.following import Follower, load_airflow
+        from medallion.runs.job_versions import job_of_look
         from medallion.runs.progress import Progress
 
         load_airflow()
@@ -139,8 +146,8 @@ class Service:
             item.name: self.progress.register(item.name, 0.0 if wants_history(item) else now - HISTORY_SECONDS)
             for item in consumers
         }
-        self.follower = Follower(settings.home, self.progress, Definitions(settings), since, alive)
-        self.deliveries = [Delivery(item, self.progress, Definitions(settings)) for item in consumers]
+        self.follower = Follower(settings.home, settings.project, self.progress, since, alive)
+        self.deliveries = [Delivery(item, self.progress, job_of_look(settings)) for item in consumers]
 
     def start(self) -> None:
         """Let the consumers work, each in its thread."""
@@ -180,17 +187,16 @@ class Heart:
 
     def __init__(self, home: Path) -> None:
         self.place = folder(home) / "heartbeat.json"
-        self.last = 0.0
+        self.last = -BEAT_SECONDS
 
     def beat(self) -> None:
         """The service is well now."""
-        now = time.time()
-        if now - self.last < BEAT_SECONDS:
+        if time.monotonic() - self.last < BEAT_SECONDS:
             return
-        self.last = now
+        self.last = time.monotonic()
         self.place.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.place.with_name(f".{self.place.name}.{os.getpid()}")
-        draft.write_text(json.dumps({"pid": os.getpid(), "at": now}), encoding="utf-8")
+        draft = draft_of(self.place, hidden=True)
+        draft.write_text(json.dumps({"pid": os.getpid(), "at": time.time()}), encoding="utf-8")
         draft.replace(self.place)
 
 
@@ -215,9 +221,10 @@ def serve(settings: Settings, stopping: threading.Event) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """The process; its standard output is its log."""
+    from medallion.project.projects import project_here
     from medallion.settings import Settings
 
-    settings = Settings.load()
+    settings = Settings.load(project_here())
     if "--check" in arguments:
         return 0 if is_well(settings.home) else 1
     tell_on(sys.stdout)

@@ -34,6 +34,8 @@ class Shape:
     :param limits: `timeout_seconds` by task key, that of the inner task for a for-each task; 0 for none.
     :param loop_limits: `timeout_seconds` of for-each tasks themselves, where they have one.
     :param limit: `timeout_seconds` of the job.
+    :param earlier: of a repaired run: the job as it was for its earlier parts, each with the moment (seconds since the
+        epoch) at which the next part began.
     """
 
     name: str
@@ -43,6 +45,11 @@ class Shape:
     limits: Mapping[str, float] = field(default_factory=dict)
     limit: float = 0
     loop_limits: Mapping[str, float] = field(default_factory=dict)
+    earlier: tuple[tuple[float, Shape], ...] = ()
+
+    def at(self, moment: float | None) -> Shape:
+        """The job as it was for the part of the run that a moment belongs to."""
+        return next((shape for until, shape in self.earlier if moment is not None and moment < until), self)
 
 
 def shape_of_job(job: Job) -> Shape:

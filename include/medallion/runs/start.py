@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medallion.errors import RunError
+from medallion.project.naming import gone_file
 from medallion.runs import ids
 from medallion.runs.notes import note
 from medallion.runs.restart import cancel_active
 from medallion.runs.rules import RulesOf, StartRules, at_once, rules_of
+from medallion.runs.run_conf import JOB_PARAMETERS, packed
 from medallion.runs.skipping import Termination, over_limit, skip_tasks, tell, termination_of
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ MAX_TOKEN = 64
 """Characters of an idempotency token (Jobs API, `run-now`)."""
 PATIENCE = 60.0
 """Seconds that a start waits for a busy database."""
-JOB_PARAMETERS = "job_parameters"
-"""Key of a run's conf."""
 RULES: dict[Path, RulesOf] = {}
 """By project. The API server has one."""
 CONTINUOUS_RESTART = "continuous_restart"
@@ -87,7 +86,7 @@ class StartRequest:
     def conf(self) -> dict[str, Any]:
         """The run's conf, as the DAG factory reads it."""
         parts = {
-            JOB_PARAMETERS: dict(self.job_parameters),
+            JOB_PARAMETERS: packed(self.job_parameters),
             "only": list(self.only),
             "queue": None if self.queue is None else {"enabled": self.queue},
             "trigger_type": self.trigger_type,
@@ -99,8 +98,9 @@ class StartRequest:
         if self.airflow_run_id:
             return self.airflow_run_id
         if self.idempotency_token:
-            return f"manual__token_{hashlib.sha256(self.idempotency_token.encode()).hexdigest()[:32]}"
-        return f"manual__{now.isoformat()}_{uuid.uuid4().hex[:8]}"
+            token = self.idempotency_token.encode("utf-8", "surrogatepass")
+            return f"manual__token_{hashlib.sha256(token).hexdigest()[:32]}"
+        return ids.new_run_id(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +198,21 @@ def start_run(session: Session, settings: Settings, request: StartRequest, rules
 def lock_job(session: Session, dag_id: str) -> None:
     """Become the only one who starts runs of the job until the transaction ends.
 
-    :raises RunError: Airflow does not know the job.
+    :raises RunError: Airflow does not know the job, or its definition is gone or wrong and only its runs go on.
     """
     from airflow.models.dag import DagModel
-    from sqlalchemy import update
+    from sqlalchemy import select, update
 
     living = (DagModel.dag_id == dag_id, DagModel.is_stale.is_(False))
     same = update(DagModel).where(*living).values(max_active_runs=DagModel.max_active_runs)
     changed: Any = session.execute(same.execution_options(synchronize_session=False))
     if not changed.rowcount:
         raise RunError(f"Airflow does not know the DAG {dag_id}", hint="`medallion list` shows the jobs")
+    if session.scalar(select(DagModel.relative_fileloc).where(DagModel.dag_id == dag_id)) == gone_file(dag_id):
+        raise RunError(
+            f"the definition of {dag_id} is gone or wrong: its runs go on, and no new one starts",
+            hint="`medallion check` says what is wrong",
+        )
 
 
 def hold_back(session: Session, dag_id: str) -> None:

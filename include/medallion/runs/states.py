@@ -103,9 +103,7 @@ def task_state(state: str | None, cause: Cause = NO_CAUSE) -> State:
         "failed": State(LifeCycle.TERMINATED, failure_of(cause)),
         "removed": State(LifeCycle.SKIPPED, Result.EXCLUDED),
         "skipped": State(LifeCycle.SKIPPED, absence_of(cause)),
-        "upstream_failed": State(
-            LifeCycle.SKIPPED, Result.UPSTREAM_CANCELED if cause.upstream_canceled else Result.UPSTREAM_FAILED
-        ),
+        "upstream_failed": State(LifeCycle.SKIPPED, obstacle_of(cause)),
     }
     if state not in ended:
         raise ValueError(f"{state!r} is no state of a task instance")
@@ -117,6 +115,13 @@ def failure_of(cause: Cause) -> Result:
     if cause.canceled:
         return Result.CANCELED
     return Result.TIMEDOUT if cause.timed_out else Result.FAILED
+
+
+def obstacle_of(cause: Cause) -> Result:
+    """Why a task behind a failed one did not run. One that is disabled would not have run either way."""
+    if cause.disabled:
+        return Result.DISABLED
+    return Result.UPSTREAM_CANCELED if cause.upstream_canceled else Result.UPSTREAM_FAILED
 
 
 def absence_of(cause: Cause) -> Result:

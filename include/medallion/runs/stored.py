@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 from medallion.runs.changes import Kind, RunChange
 from medallion.runs.report import RunReport
 from medallion.runs.snapshot import Instance, Snapshot
-from medallion.runs.states import LifeCycle, Result, State
-from medallion.runs.task_report import TaskReport
+from medallion.runs.task_report import state_of, task_of
 from medallion.runs.termination import Details
 
 if TYPE_CHECKING:
     from medallion.spec.definition import JobDefinition
 
 
-def to_look(snapshot: Snapshot, report: RunReport) -> dict[str, Any]:
-    """What one look saw: the run in both words. The changes of the look share it."""
-    return {"snapshot": asdict(snapshot), "report": asdict(report)}
+def to_look(snapshot: Snapshot, report: RunReport, version: str | None = None) -> dict[str, Any]:
+    """What one look saw: the run in both words, and the version of its job. The changes of the look share it."""
+    return {"snapshot": asdict(snapshot), "report": asdict(report), "version": version}
 
 
 def from_look(raw: Mapping[str, Any]) -> tuple[Snapshot, RunReport]:
@@ -28,7 +27,7 @@ def from_look(raw: Mapping[str, Any]) -> tuple[Snapshot, RunReport]:
 
 
 def to_body(change: RunChange) -> dict[str, Any]:
-    """A change without what its look saw, and without the definition, which is read anew."""
+    """A change without what its look saw, and without the definition, which the look names by its version."""
     return {
         "kind": str(change.kind),
         "repair": change.repair,
@@ -42,19 +41,6 @@ def snapshot_of(raw: Mapping[str, Any]) -> Snapshot:
     """A snapshot from its JSON."""
     instances = {name: tuple(Instance(**item) for item in raw[name]) for name in ("instances", "history")}
     return Snapshot(**{**raw, **instances, "only": tuple(raw["only"])})
-
-
-def task_of(raw: Mapping[str, Any]) -> TaskReport:
-    """A task's report from its JSON."""
-    iterations = raw["iterations"]
-    inner = tuple(task_of(item) for item in iterations) if iterations is not None else None
-    history = tuple(task_of(item) for item in raw.get("history", ()))
-    return TaskReport(**{**raw, "state": state_of(raw["state"]), "iterations": inner, "history": history})
-
-
-def state_of(raw: Mapping[str, Any]) -> State:
-    """A state from its JSON."""
-    return State(LifeCycle(raw["life_cycle"]), Result(raw["result"]) if raw["result"] else None)
 
 
 def report_of(raw: Mapping[str, Any]) -> RunReport:

@@ -13,7 +13,7 @@ from medallion.runs import ids
 from medallion.runs.records import CANCELED, TIMEOUT
 from medallion.runs.snapshot import ENDED, Instance, Snapshot, millis, past
 from medallion.runs.states import GOING, Cause, LifeCycle, Result, State, iterations_state, task_state
-from medallion.runs.termination import Details, details
+from medallion.runs.termination import CLUSTER_ERROR, Details, details, loop_failure
 from medallion.spec.only import selected
 from medallion.spec.run_if import CANCELS, FAILURES
 
@@ -93,6 +93,19 @@ def blamed(task: TaskReport) -> bool:
     return task.state.result in {Result.FAILED, Result.TIMEDOUT}
 
 
+def task_of(raw: Mapping[str, Any]) -> TaskReport:
+    """A task's report from its fields as plain JSON (`dataclasses.asdict`)."""
+    iterations = raw["iterations"]
+    inner = tuple(task_of(item) for item in iterations) if iterations is not None else None
+    history = tuple(task_of(item) for item in raw.get("history", ()))
+    return TaskReport(**{**raw, "state": state_of(raw["state"]), "iterations": inner, "history": history})
+
+
+def state_of(raw: Mapping[str, Any]) -> State:
+    """A state from its fields as plain JSON."""
+    return State(LifeCycle(raw["life_cycle"]), Result(raw["result"]) if raw["result"] else None)
+
+
 @dataclass
 class TaskTeller:
     """Tells the tasks of one run, parents first: a cancel or a failure above says why a task did not run.
@@ -147,6 +160,22 @@ class TaskTeller:
         gates = self.by_id.get(naming.run_if_gate(key), [])
         if told.state.result is Result.UPSTREAM_FAILED and any(item.canceled for item in gates):
             return TaskReport(key, State(LifeCycle.SKIPPED, Result.CANCELED))
+        return self.without_cluster(told)
+
+    def without_cluster(self, told: TaskReport) -> TaskReport:
+        """A task that was stopped, though nothing of the job above it was, has failed with its job cluster."""
+        above = (
+            self.found[parent].state.result for parent in self.edges.get(told.task_key, ()) if parent in self.found
+        )
+        if told.state.result is not Result.UPSTREAM_FAILED or any(result in FAILED_ABOVE for result in above):
+            return told
+        for task_id, (start, *_) in self.by_id.items():
+            if task_id.endswith(naming.cluster_start("")) and start.state == "failed" and not start.canceled:
+                why = self.records.failure(task_id, -1, start.try_number) or {}
+                message = f"job cluster {task_id.removesuffix(naming.cluster_start(''))} did not start"
+                message += f": {why['message']}" if why.get("message") else ""
+                state = State(LifeCycle.INTERNAL_ERROR, Result.FAILED)
+                return replace(told, state=state, failure={"kind": CLUSTER_ERROR, "message": message})
         return told
 
     def instance(self, key: str, record: str, item: Instance) -> TaskReport:
@@ -173,7 +202,9 @@ class TaskTeller:
         return [each for each in older if each.state in ENDED and each.start is not None] + latest
 
     def attempt(self, key: str, record: str, item: Instance) -> TaskReport:
-        """One attempt."""
+        """One attempt, by the job as it was then: the inner task of a for-each may have had another key."""
+        loop = key.partition("[")[0] if "[" in key else ""
+        record = self.shape.at(item.start).loops.get(loop, record) or record
         told = instance_report(key, item, self.cause(key.partition("[")[0], record, item))
         number = ids.task_run_id(
             self.snapshot.dag_id, self.snapshot.run_id, record or key, item.map_index, item.try_number
@@ -200,7 +231,7 @@ class TaskTeller:
 
     def took_too_long(self, owner: str, item: Instance) -> bool:
         """Whether an attempt ran for as long as its limit, which then ended it."""
-        return past(self.shape.limits.get(owner, 0), item.start, item.end)
+        return past(self.shape.at(item.start).limits.get(owner, 0), item.start, item.end)
 
     def for_each(self, key: str) -> TaskReport:
         """A for-each task and its iterations. Where its inputs could not be worked out, it has failed itself."""
@@ -217,9 +248,21 @@ class TaskTeller:
         end = max(ends, default=0) if state.ended else 0
         attempts = max((item.attempts for item in iterations), default=0)
         number = ids.task_run_id(self.snapshot.dag_id, self.snapshot.run_id, key, -1, max(attempts, 1))
-        return TaskReport(
+        told = TaskReport(
             key, state, attempts, min(starts, default=0), end, iterations, run_id=number if attempts else 0
         )
+        if not iterations:
+            return self.without_iterations(told)
+        failed = [item.termination.message for item in iterations if blamed(item) and item.termination]
+        return replace(told, failure=loop_failure(failed, len(iterations))) if failed else told
+
+    def without_iterations(self, told: TaskReport) -> TaskReport:
+        """A for-each task that never looped: its attempts are those that worked out its inputs."""
+        inputs = self.by_id.get(naming.for_each_inputs(told.task_key), [])
+        if not inputs or told.state.life_cycle is LifeCycle.SKIPPED:
+            return told
+        found = self.instance(told.task_key, told.task_key, inputs[0])
+        return replace(found, state=told.state, iterations=())
 
     def for_each_state(self, key: str, instances: list[Instance], iterations: tuple[TaskReport, ...]) -> State:
         """The state of the whole."""

@@ -5,7 +5,7 @@ Codes and types: databricks-sdk, `TerminationCodeCode` and `TerminationTypeType`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,13 @@ CODES: Mapping[Result, tuple[str, str]] = {
     Result.DISABLED: ("DISABLED", "SUCCESS"),
 }
 
-FAILURES: Mapping[str, tuple[str, str]] = {"DriverLost": ("DRIVER_ERROR", "INTERNAL_ERROR")}
+CLUSTER_ERROR = "ClusterError"
+"""Kind of the failure of a task whose job cluster did not start."""
+
+FAILURES: Mapping[str, tuple[str, str]] = {
+    "DriverLost": ("DRIVER_ERROR", "INTERNAL_ERROR"),
+    CLUSTER_ERROR: ("CLUSTER_ERROR", "CLIENT_ERROR"),
+}
 """Codes of failures whose kind (`runtime.protocol.Failure`) says more than that user code failed."""
 
 WORDS: Mapping[Result, str] = {
@@ -63,8 +69,22 @@ def details(result: Result | None, failure: Mapping[str, Any] | None = None) -> 
     code, kind = CODES[result]
     if failure and result is Result.FAILED:
         code, kind = FAILURES.get(str(failure.get("kind")), (code, kind))
-        return Details(code, kind, f"{failure.get('kind')}: {failure.get('message')}")
+        return Details(code, kind, sentence(failure))
     return Details(code, kind, WORDS.get(result, ""))
+
+
+def sentence(failure: Mapping[str, Any]) -> str:
+    """Why it failed: the exception's name and words, or the words alone where they are no exception's."""
+    kind, message = str(failure.get("kind") or ""), str(failure.get("message") or "")
+    return f"{kind}: {message}" if kind else message
+
+
+def loop_failure(failed: Sequence[str], total: int) -> dict[str, str]:
+    """Why a for-each task failed, as the record of a failure.
+
+    :param failed: why each iteration that failed did.
+    """
+    return {"kind": "", "message": f"{len(failed)} of {total} iterations failed: {failed[0]}"}
 
 
 def run_details(result: Result | None, failed: Iterable[tuple[str, str]], told: Mapping[str, Any]) -> Details | None:

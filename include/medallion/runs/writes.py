@@ -67,7 +67,7 @@ def latest_writes(lake: Path, task_run_id: int, since: float) -> dict[str, Commi
     """The latest commit that one attempt made of each table, by its name; maintenance does not count."""
     found: dict[str, Commit] = {}
     for log in logs(lake):
-        if log.stat().st_mtime >= since:
+        if changed(log) >= since:
             for who, commit in commits(log, since):
                 if who.get("task_run_id") == task_run_id and commit.operation not in SILENT:
                     found[commit.table] = commit
@@ -104,7 +104,7 @@ def commits(log: Path, since: float) -> Iterator[tuple[dict[str, object], Commit
     """The commits of one table since a moment that carry our metadata."""
     name = ".".join(log.parent.parts[-3:])
     for place in sorted(log.glob("[0-9]*.json")):
-        if place.stat().st_mtime < since:
+        if changed(place) < since:
             continue
         info = commit_info(place)
         who = metadata_of(info)
@@ -127,13 +127,24 @@ def commits(log: Path, since: float) -> Iterator[tuple[dict[str, object], Commit
             )
 
 
+def changed(place: Path) -> float:
+    """When a file or folder was changed, in seconds since the epoch; 0 when another has removed it since it was listed."""
+    try:
+        return place.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def commit_info(place: Path) -> dict[str, object]:
-    """The `commitInfo` action of a commit file; Delta writes it first."""
-    with place.open(encoding="utf-8") as lines:
-        for line in lines:
-            action = json.loads(line)
-            if "commitInfo" in action:
-                return dict(action["commitInfo"])
+    """The `commitInfo` action of a commit file, which Delta writes first; nothing when the table was dropped meanwhile."""
+    try:
+        with place.open(encoding="utf-8") as lines:
+            for line in lines:
+                action = json.loads(line)
+                if "commitInfo" in action:
+                    return dict(action["commitInfo"])
+    except OSError:
+        pass
     return {}
 
 

@@ -6,12 +6,15 @@ Airflow's own trigger for this knows no time-out, and a task's `execution_timeou
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
+
+from medallion.core.moments import Moment, uptime
 
 POLL_SECONDS = 1.0
 ENDED = frozenset({"success", "failed"})
@@ -22,31 +25,52 @@ TIMED_OUT = "timed_out"
 class ChildRunTrigger(BaseTrigger):
     """Fires once: with the child's last state, or `timed_out`.
 
-    :param until: seconds since the epoch; None for a wait without end.
+    :param limit: seconds of the whole wait; None for one without end.
+    :param begun: the moment at which the attempt began, as `Moment.to_json` gives it.
+    :param until: seconds since the epoch, as triggers of older versions have it in the database.
     """
 
-    def __init__(self, dag_id: str, run_id: str, until: float | None = None) -> None:
+    def __init__(
+        self,
+        dag_id: str,
+        run_id: str,
+        until: float | None = None,
+        *,
+        limit: float | None = None,
+        begun: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.dag_id = dag_id
         self.run_id = run_id
-        self.until = until
+        if until is not None:
+            limit, begun = max(until - time.time(), 0.0), Moment.now().to_json()
+        self.limit = limit
+        self.begun = begun
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """As Airflow keeps it."""
-        facts = {"dag_id": self.dag_id, "run_id": self.run_id, "until": self.until}
+        facts = {"dag_id": self.dag_id, "run_id": self.run_id, "limit": self.limit, "begun": self.begun}
         return f"{__name__}.{type(self).__name__}", facts
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look at the child's state until it has ended or the time is over."""
+        until = self.deadline()
         # asgiref's way, not asyncio's: Airflow's answer comes by the loop of the triggerer, to which asgiref leads back.
         while (state := await sync_to_async(child_state)(self.dag_id, self.run_id)) not in ENDED:
-            left = POLL_SECONDS if self.until is None else self.until - time.time()
+            left = until - uptime()
             if left <= 0:
                 state = TIMED_OUT
                 break
             await asyncio.sleep(min(left, POLL_SECONDS))
         told = {"dag_id": self.dag_id, "run_id": self.run_id, "state": state}
         yield TriggerEvent(told)  # type: ignore[no-untyped-call]
+
+    def deadline(self) -> float:
+        """When the wait is over, by `uptime()` of this machine."""
+        begun = Moment.read(self.begun)
+        if self.limit is None or begun is None:
+            return math.inf
+        return uptime() + self.limit - begun.age()
 
 
 def child_state(dag_id: str, run_id: str) -> str:

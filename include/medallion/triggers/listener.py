@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.listeners import hookimpl
@@ -38,17 +39,25 @@ def on_starting(component: object) -> None:
 
 
 def settle() -> None:
-    """Mark the firings whose events Airflow has."""
+    """Mark the firings whose events Airflow has, those of each project."""
+    from medallion.project.projects import projects
+    from medallion.settings import Settings
+
+    for project in projects():
+        settle_home(Settings.load(project).home)
+
+
+def settle_home(home: Path) -> None:
+    """Mark the firings of one home folder."""
     from airflow.models.asset import AssetEvent, AssetModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    from medallion.settings import Settings
     from medallion.triggers.assets import start_uri
     from medallion.triggers.firing import firings_of
     from medallion.triggers.store import Store, state_file
 
-    place = state_file(Settings.load().home)
+    place = state_file(home)
     if not place.is_file():
         return
     store = Store(place)
@@ -88,11 +97,13 @@ def on_dag_run_failed(dag_run: DagRun, msg: str) -> None:
 def keep_end(dag_run: DagRun, state: str) -> None:
     """Write down the end of a run. A failure here must not hurt the scheduler."""
     from medallion.errors import MedallionError
-    from medallion.settings import Settings
+    from medallion.project.projects import project_of, settings_of_dag
     from medallion.triggers.ended import note_end
 
+    if project_of(dag_run.dag_id) is None:
+        return  # no job of ours
     try:
-        note_end(Settings.load().home, dag_run.dag_id, dag_run.run_id, state)
+        note_end(settings_of_dag(dag_run.dag_id).home, dag_run.dag_id, dag_run.run_id, state)
     except (MedallionError, OSError):
         log.exception("The end of run %s of %s could not be written down", dag_run.run_id, dag_run.dag_id)
 

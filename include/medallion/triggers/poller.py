@@ -15,7 +15,8 @@ from medallion.triggers.store import Store, state_file
 from medallion.triggers.watch import ERROR_SECONDS, EntryWatch, JobWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
+    from pathlib import Path
     from typing import Any
 
     from medallion.settings import Settings
@@ -174,12 +175,11 @@ def look_one(seat: Seat, now: float, *, remote: bool = False) -> list[Due]:
     return due
 
 
-_poller: Poller | None = None
+_pollers: dict[Path, Poller] = {}
 
 
-def poller(make: Callable[[], Settings]) -> Poller:
-    """The poller of this process."""
-    global _poller
-    if _poller is None:
-        _poller = Poller(make())
-    return _poller
+def poller(settings: Settings) -> Poller:
+    """The poller of this process for a project."""
+    if settings.home not in _pollers:
+        _pollers[settings.home] = Poller(settings)
+    return _pollers[settings.home]

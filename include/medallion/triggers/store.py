@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from medallion.core.databases import open_database
 from medallion.triggers.firing import Firing
 
 KEPT_FIRINGS = 100
@@ -60,11 +61,7 @@ class Store:
     base: sqlite3.Connection = field(init=False)
 
     def __post_init__(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.base = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
-        self.base.execute("PRAGMA journal_mode = WAL")
-        self.base.execute("PRAGMA synchronous = FULL")
-        self.base.executescript(TABLES)
+        self.base = open_database(self.path, TABLES, seconds=30, synchronous="FULL", autocommit=False)
 
     def close(self) -> None:
         """Close the database."""
@@ -174,7 +171,7 @@ def shown(path: Path, dag_id: str, limit: int = 10) -> Shown:
             "SELECT payload FROM firing WHERE dag_id = ? ORDER BY at DESC LIMIT ?", (dag_id, limit)
         ).fetchall()
         job = base.execute("SELECT stopped FROM job WHERE dag_id = ?", (dag_id,)).fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError:  # no tables yet, or damaged: the watchers make it anew
         return Shown({}, [])
     finally:
         base.close()

@@ -29,12 +29,12 @@ class JobWatcher(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """One event for each firing, for ever."""
-        from medallion.settings import Settings
+        from medallion.project.projects import settings_of_dag
         from medallion.triggers.entries import Entry
         from medallion.triggers.poller import poller
         from medallion.triggers.watch import JobWatch
 
-        shared = poller(Settings.load)
+        shared = poller(settings_of_dag(self.dag_id))
         entries = [Entry.from_json(raw) for raw in json.loads(self.entries)]
         self._watch = JobWatch(self.dag_id, entries, shared.store, shared.settings)
         async for firing in shared.firings(self._watch):

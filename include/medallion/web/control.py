@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, HTTPException  # noqa: TID253  imported 
 from pydantic import BaseModel, ConfigDict, Field
 
 from medallion.errors import MedallionError
+from medallion.project.projects import project_of
 from medallion.runs.metadata import settings_home
 
 router = APIRouter(prefix="/api", tags=["control"])
@@ -50,8 +51,12 @@ class Repair(BaseModel):
 @contextmanager
 def refusing() -> Iterator[None]:
     """Our errors as an answer: what is wrong, and what to do."""
+    from medallion.runs.lookup import RunIdError
+
     try:
         yield
+    except RunIdError as error:
+        raise HTTPException(400, str(error)) from None
     except MedallionError as error:
         raise HTTPException(409, str(error)) from None
 
@@ -69,7 +74,7 @@ def cancel(dag_id: str, run: str, body: Cancel, user: GetUserDep, session: Sessi
 
     with refusing():
         found = find_run(session, run, dag_id)
-        canceller = Canceller(session, settings_home(), user.get_name())
+        canceller = Canceller(session, settings_home(found.dag_id), user.get_name())
         done = canceller.task(found, body.task_key) if body.task_key else canceller.run(found)
         return {"dag_id": found.dag_id, "airflow_run_id": found.run_id, **done.to_json()}
 
@@ -93,7 +98,7 @@ def repair(dag_id: str, run: str, body: Repair, user: GetUserDep, session: Sessi
             locked=True,
             who=user.get_name(),
         )
-        entry = start(session, found, wanted, settings_home())
+        entry = start(session, found, wanted, settings_home(found.dag_id))
         return {
             "repair_id": entry.id,
             "tasks": list(entry.tasks),
@@ -125,9 +130,11 @@ def listed(
     """Runs of the jobs that the user may see, the newest first."""
     from medallion.runs.history import runs_listed
 
+    if limit < 1:
+        raise HTTPException(400, f"limit is {limit}; it is at least 1")
     allowed = readable(user)
-    jobs = sorted(allowed & {dag_id} if dag_id else allowed)
-    return {"runs": runs_listed(session, settings_home(), dag_ids=jobs, limit=min(limit, MOST), state=state)}
+    jobs = sorted(name for name in (allowed & {dag_id} if dag_id else allowed) if project_of(name) is not None)
+    return {"runs": runs_listed(session, dag_ids=jobs, limit=min(limit, MOST), state=state)}
 
 
 @router.get("/jobs/{dag_id}/runs/{run}", dependencies=[MayRead])
@@ -137,7 +144,7 @@ def shown(dag_id: str, run: str, session: SessionDep) -> dict[str, Any]:
     from medallion.runs.lookup import find_run
 
     with refusing():
-        return run_shown(session, find_run(session, run, dag_id), settings_home())
+        return run_shown(session, find_run(session, run, dag_id), settings_home(dag_id))
 
 
 @router.get("/jobs/{dag_id}/runs/{run}/snapshot", dependencies=[MayRead])
@@ -147,4 +154,4 @@ def snapshot(dag_id: str, run: str, session: SessionDep) -> dict[str, Any]:
     from medallion.runs.metadata import snapshot_of_run
 
     with refusing():
-        return asdict(snapshot_of_run(session, find_run(session, run, dag_id), settings_home()))
+        return asdict(snapshot_of_run(session, find_run(session, run, dag_id), settings_home(dag_id)))

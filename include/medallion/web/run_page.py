@@ -14,9 +14,10 @@ from fastapi import APIRouter, Depends, HTTPException, Request  # noqa: TID253  
 from fastapi.responses import HTMLResponse, RedirectResponse  # noqa: TID253  as above
 
 from medallion.errors import MedallionError
+from medallion.runs import run_conf
 from medallion.runs.metadata import settings_home
 from medallion.web.control import MayChange, MayRead
-from medallion.web.page import POLICY, frame, millis_text, state, table
+from medallion.web.page import frame, millis_text, state, table
 
 router = APIRouter(tags=["run"])
 PARAMETER = "parameter:"
@@ -65,7 +66,7 @@ def repair(
         who=user.get_name(),
     )
     try:
-        start(session, found, wanted, settings_home())
+        start(session, found, wanted, settings_home(found.dag_id))
     except MedallionError as error:
         return answer(session, found, problem=str(error))
     return back(dag_id, run)
@@ -80,7 +81,7 @@ def cancel(
 
     found = run_of(session, dag_id, run)
     try:
-        Canceller(session, settings_home(), user.get_name()).run(found)
+        Canceller(session, settings_home(found.dag_id), user.get_name()).run(found)
     except MedallionError as error:
         return answer(session, found, problem=str(error))
     return back(dag_id, run)
@@ -110,7 +111,7 @@ def answer(session: Any, run: Any, *, problem: str = "") -> HTMLResponse:
     """The page as it stands now; 409 with what was refused."""
     from medallion.runs.history import run_shown
 
-    told = run_shown(session, run, settings_home())
+    told = run_shown(session, run, settings_home(run.dag_id))
     parameters = parameters_of(run)
     goes_on = told["result_state"] is None
     html = frame(
@@ -118,19 +119,19 @@ def answer(session: Any, run: Any, *, problem: str = "") -> HTMLResponse:
         page_body(told, parameters, place(run.dag_id, run.run_id), problem),
         refresh=REFRESH if goes_on and not problem else 0,
     )
-    return HTMLResponse(html, status_code=409 if problem else 200, headers=POLICY)
+    return HTMLResponse(html, status_code=409 if problem else 200)
 
 
 def parameters_of(run: Any) -> list[tuple[str, str]]:
     """The job's parameters with the values that the run was given, in the job's order."""
+    from medallion.project.projects import settings_of_dag
     from medallion.runs.definitions import Definitions
-    from medallion.settings import Settings
 
-    found = Definitions(Settings.load()).of(run.dag_id)
+    found = Definitions(settings_of_dag(run.dag_id)).of(run.dag_id)
     if found is None:
         return []
     conf = run.conf or {}
-    given = {**conf, **(conf.get("job_parameters") or {})}
+    given = {**conf, **run_conf.shown(conf)}
     return [(item.name, str(given.get(item.name, item.default))) for item in found.job.parameters or ()]
 
 

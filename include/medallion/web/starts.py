@@ -8,7 +8,11 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from fastapi import APIRouter, Depends, HTTPException  # noqa: TID253  imported at the first request
 from pydantic import BaseModel, ConfigDict, Field
 
-from medallion.errors import RunError
+from medallion.errors import RunError, TargetError
+from medallion.runs.ids import NEW_RUN_ID
+
+COMPUTE = "compute"
+"""Key of the run's conf; `compute.targets` reads it."""
 
 router = APIRouter(prefix="/api", tags=["starts"])
 MayStart = Depends(requires_access_dag("POST", DagAccessEntity.RUN))
@@ -23,14 +27,17 @@ class Queue(BaseModel):
 
 
 class RunNow(BaseModel):
-    """The body of run-now, in the Jobs API's words."""
+    """The body of run-now, in the Jobs API's words. A client that names the run itself may ask again for the same one."""
 
     model_config = ConfigDict(extra="forbid")
 
     job_parameters: dict[str, str] = Field(default_factory=dict)
     only: list[str] = Field(default_factory=list)
     idempotency_token: str = ""
+    airflow_run_id: Annotated[str, Field(pattern=f"^({NEW_RUN_ID})?$")] = ""
     queue: Queue | None = None
+    compute: str | None = None
+    """A target of the settings, for all tasks of the run: Medallion's own."""
 
 
 class Backfill(BaseModel):
@@ -48,31 +55,33 @@ class Backfill(BaseModel):
 @router.post("/jobs/{dag_id}/run-now", dependencies=[MayStart])
 def run_now(dag_id: str, body: RunNow, user: GetUserDep) -> dict[str, Any]:
     """Start a run, or give the one that the same idempotency token started."""
+    from medallion.project.projects import settings_of_dag
     from medallion.runs.start import StartRequest, start
-    from medallion.settings import Settings
 
-    settings = Settings.load()
+    settings = settings_of_dag(dag_id)
     try:
         request = StartRequest(
             dag_id=dag_id,
             job_parameters=body.job_parameters,
             only=chosen_tasks(settings, dag_id, body.only),
             idempotency_token=body.idempotency_token,
+            airflow_run_id="" if body.idempotency_token else body.airflow_run_id,
             queue=body.queue.enabled if body.queue else None,
+            extra={COMPUTE: known_target(settings, body.compute)} if body.compute else {},
             user=user.get_name(),
         )
         return start(settings, request).to_json()
-    except RunError as error:
+    except (RunError, TargetError) as error:
         raise refusal(error) from None
 
 
 @router.post("/jobs/{dag_id}/backfill", dependencies=[MayStart])
 def backfill(dag_id: str, body: Backfill, user: GetUserDep) -> dict[str, Any]:
     """Start a run for each date of a range."""
+    from medallion.project.projects import settings_of_dag
     from medallion.runs.backfilling import BackfillRequest, read_every, read_moment, start_backfill
-    from medallion.settings import Settings
 
-    settings = Settings.load()
+    settings = settings_of_dag(dag_id)
     try:
         request = BackfillRequest(
             dag_id=dag_id,
@@ -87,6 +96,14 @@ def backfill(dag_id: str, body: Backfill, user: GetUserDep) -> dict[str, Any]:
     except RunError as error:
         raise refusal(error) from None
     return {"runs": [item.to_json() for item in runs]}
+
+
+def known_target(settings: Any, name: str) -> str:
+    """A target's name, after a look whether settings have it. Raises TargetError."""
+    from medallion.compute.targets import target_named
+
+    target_named(settings, name)
+    return name
 
 
 def chosen_tasks(settings: Any, dag_id: str, only: list[str]) -> tuple[str, ...]:
@@ -108,7 +125,7 @@ def job_of(settings: Any, dag_id: str) -> Any:
     return found.job
 
 
-def refusal(error: RunError) -> HTTPException:
+def refusal(error: RunError | TargetError) -> HTTPException:
     """An error as the API tells it."""
     missing = "does not know the DAG" in error.message or error.message.startswith("no job")
     return HTTPException(404 if missing else 400, str(error))

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException  # noqa: TID253  imported 
 from fastapi.responses import HTMLResponse  # noqa: TID253  as above
 
 from medallion.triggers.outlook import Outlook, TriggerOutlook, firing_words, moment, outlook, seen_words
-from medallion.web.page import POLICY, frame, table, time_text
+from medallion.web.page import frame, table, time_text
 
 router = APIRouter(tags=["triggers"])
 MayRead = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
@@ -27,15 +27,15 @@ def triggers(dag_id: str, user: GetUserDep, count: int = 5) -> dict[str, Any]:
 @router.get("/triggers/{dag_id}", dependencies=[MayRead], response_class=HTMLResponse)
 def page(dag_id: str, user: GetUserDep) -> HTMLResponse:
     """The page."""
-    return HTMLResponse(page_of(outlook_of(dag_id, 5)), headers=POLICY)
+    return HTMLResponse(page_of(outlook_of(dag_id, 5)))
 
 
 def outlook_of(dag_id: str, count: int) -> Outlook:
     """The outlook of a DAG's job; answers 404 when its definition is gone."""
+    from medallion.project.projects import settings_of_dag
     from medallion.runs.definitions import Definitions
-    from medallion.settings import Settings
 
-    settings = Settings.load()
+    settings = settings_of_dag(dag_id)
     found = Definitions(settings).of(dag_id)
     if found is None:
         raise HTTPException(404, f"no job is the DAG {dag_id}")

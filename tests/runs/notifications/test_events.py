@@ -160,3 +160,12 @@ def test_a_recipient_that_is_named_twice_is_told_once() -> None:
     twice = {"email_notifications": {"on_start": ["a@example.org", " a@example.org", ""]}}
     (told,) = notifications_of(Story(job(**twice)).change(Kind.RUN_STARTED))
     assert [who.name for who in told.recipients] == ["a@example.org"]
+
+
+def test_a_user_name_without_a_mail_box_is_told_nothing() -> None:
+    """`${workspace.current_user.userName}` of a user who is no mail address."""
+    both = {"email_notifications": {"on_start": ["someone", "a@example.org"]}}
+    (told,) = notifications_of(Story(job(**both)).change(Kind.RUN_STARTED))
+    assert [who.name for who in told.recipients] == ["a@example.org"]
+    alone = {"email_notifications": {"on_start": ["someone"]}}
+    assert notifications_of(Story(job(**alone)).change(Kind.RUN_STARTED)) == []

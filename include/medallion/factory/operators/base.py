@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException, AirflowTaskTimeout
 
-from medallion.errors import MedallionError
+from medallion.core.stored import unpack
+from medallion.core.text import storable
 from medallion.factory.attempt import Attempt
+from medallion.factory.log import show
 from medallion.factory.loop_limit import hold
 from medallion.factory.naming import job_name
+from medallion.factory.record import recorded
 from medallion.factory.retry import AttemptFailed
 from medallion.spec.disabled import disabled_in_run
 from medallion.spec.iterations import iteration_keys
@@ -73,7 +76,8 @@ class LakeflowOperator(BaseOperator):
     def pre_execute(self, context: Context) -> None:
         """Called by Airflow before it sets the time-out of the attempt: an iteration's for-each task has one as well."""
         if self.within:
-            hold(self, context)
+            with recorded(lambda: self.attempt(context)):
+                hold(self, context)
 
     def attempt(self, context: Context) -> Attempt:
         """This attempt's ids and places."""
@@ -92,25 +96,15 @@ class LakeflowOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Judge the parents, then do the work. What is wrong is said in words, without a traceback of ours."""
-        from medallion.settings import Settings
+        from medallion.project.projects import settings_of_dag
 
-        attempt = self.attempt(context)
-        if not self.is_asked_for(attempt):
-            show(f"Task {self.task.task_key} is not among the tasks of this partial run")
-            return self.left_out()
-        self.leave_when_unmet(context)
-        settings = Settings.load()
-        try:
-            return self.work(context, attempt, settings)
-        except (MedallionError, OSError) as error:
-            from medallion.compute.room import in_words
-
-            told = in_words(error, settings)
-            if told is None:
-                raise
-            show(f"{type(told).__name__}: {told}")
-            attempt.keep_error(settings, told)
-            raise AttemptFailed(str(told)) from None
+        with recorded(lambda: self.attempt(context)):
+            attempt = self.attempt(context)
+            if not self.is_asked_for(attempt):
+                show(f"Task {self.task.task_key} is not among the tasks of this partial run")
+                return self.left_out()
+            self.leave_when_unmet(context)
+            return self.work(context, attempt, settings_of_dag(self.dag_id))
 
     def on_kill(self) -> None:
         """Airflow ends this task: a person cancelled it, or the worker goes down. Leave from where it stands.
@@ -123,7 +117,7 @@ class LakeflowOperator(BaseOperator):
     @property
     def iteration_label(self) -> str:
         """The label of an iteration, which Airflow shows from its start on; see `map_index_template`."""
-        return "" if self.iteration is None else label_of(self.iteration["input"])
+        return "" if self.iteration is None else label_of(unpack(self.iteration["input"]))
 
     def left_out(self) -> Any:
         """The return value in a partial run without this task."""
@@ -152,13 +146,8 @@ class LakeflowOperator(BaseOperator):
 
 def label_of(element: Any) -> str:
     """A short text for an iteration: text as it is, else JSON."""
-    text = element if isinstance(element, str) else json.dumps(element, ensure_ascii=False)
+    text = storable(element if isinstance(element, str) else json.dumps(element, ensure_ascii=False))
     return text if len(text) <= LABEL else text[: LABEL - 1] + "…"
-
-
-def show(text: str) -> None:
-    """A line as it stands into Airflow's log of the task."""
-    print(text, flush=True)  # noqa: T201  the task's standard output is the log
 
 
 def states_of(context: Context, task_ids: list[str]) -> Mapping[str, Any]:
@@ -199,7 +188,7 @@ def rule_of(task: Task) -> str:
 def is_taken(key: str, ended: Outcome, wanted: set[str], context: Context) -> bool:
     """Whether a condition task gave one of the outcomes. One that failed or is disabled gave none; then `run_if` decides."""
     if ended is Outcome.SUCCESS:
-        return context["ti"].xcom_pull(task_ids=key, key="outcome", map_indexes=-1) in wanted
+        return unpack(context["ti"].xcom_pull(task_ids=key, key="outcome", map_indexes=-1)) in wanted
     return ended is not Outcome.EXCLUDED
 
 

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from medallion.factory.attempt import lease_holder
+from medallion.factory.answers import AirflowAnswers
+from medallion.factory.attempt import Attempt, lease_holder
+from medallion.factory.log import show
+from medallion.factory.record import recorded
 from medallion.factory.retry import AttemptFailed
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from medallion.spec.clusters import ClusterSpec
+    from medallion.spec.definition import JobDefinition
 
 
 class StartCluster(BaseOperator):
@@ -24,22 +28,31 @@ class StartCluster(BaseOperator):
 
     ui_color = "#e8f0fe"
 
-    def __init__(self, *, job_cluster_key: str, cluster: ClusterSpec, **arguments: Any) -> None:
+    def __init__(
+        self, *, definition: JobDefinition, job_cluster_key: str, cluster: ClusterSpec, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
+        self.definition = definition
         self.job_cluster_key = job_cluster_key
         self.cluster = cluster
 
     def execute(self, context: Context) -> None:
         """Take the lease."""
         from medallion.compute.pool import DriverPool
-        from medallion.compute.targets import driver_for_cluster
-        from medallion.settings import Settings
+        from medallion.compute.targets import Wish, driver_for_cluster
+        from medallion.project.projects import settings_of_dag
 
-        settings = Settings.load()
         instance = context["ti"]
-        holder = lease_holder(instance.dag_id, instance.run_id, self.job_cluster_key)
-        connection = DriverPool(settings).acquire(driver_for_cluster(settings, self.cluster), holder)
-        self.log.info("Job cluster %s: driver %s", self.job_cluster_key, connection.parent.name)
+        with recorded(lambda: Attempt.of(context, task_key=instance.task_id, job_name="", job_id=None)):
+            settings = settings_of_dag(instance.dag_id)
+            holder = lease_holder(instance.dag_id, instance.run_id, self.job_cluster_key)
+            wish = Wish.of(self.definition, dict(context["dag_run"].conf or {}), dag_id=instance.dag_id)
+            spec = driver_for_cluster(
+                settings, self.cluster, wish=wish, secret=AirflowAnswers(instance, ancestors=()).secret
+            )
+            show(f"Job cluster {self.job_cluster_key}, target {spec.target}: {spec.in_words}")
+            connection = DriverPool(settings).acquire(spec, holder, progress=show)
+            show(f"Job cluster {self.job_cluster_key}: driver {connection.parent.name}")
 
     def on_kill(self) -> None:
         """Airflow ends this task: stop waiting for the driver, so that no lease is taken for a run that is over."""
@@ -58,7 +71,9 @@ class StopCluster(BaseOperator):
     def execute(self, context: Context) -> None:
         """Give the lease back. Giving back what is gone does nothing."""
         from medallion.compute.pool import DriverPool
-        from medallion.settings import Settings
+        from medallion.project.projects import settings_of_dag
 
         instance = context["ti"]
-        DriverPool(Settings.load()).release(lease_holder(instance.dag_id, instance.run_id, self.job_cluster_key))
+        DriverPool(settings_of_dag(instance.dag_id)).release(
+            lease_holder(instance.dag_id, instance.run_id, self.job_cluster_key)
+        )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import SkipMixin
-from airflow.sdk.exceptions import AirflowFailException
 
+from medallion.core.stored import pack
 from medallion.errors import MedallionError
-from medallion.factory.operators.base import LakeflowOperator, show
+from medallion.factory.log import show
+from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.retry import AttemptRefused
 from medallion.factory.scope import AttemptScope, UpstreamTask
 from medallion.spec.references import resolve_task
 
@@ -21,17 +24,15 @@ if TYPE_CHECKING:
     from medallion.settings import Settings
 
 
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?")
+"""Python's own readers take `1_000`, digits of other scripts and NaN as well."""
+
+
 def number(text: str) -> Decimal:
     """An operand of an ordering operator as a number."""
-    try:
-        found = Decimal(text.strip())
-    except InvalidOperation:
-        raise MedallionError(
-            f"operand {text!r} is not a number", hint="only EQUAL_TO and NOT_EQUAL compare text"
-        ) from None
-    if found.is_nan():
+    if NUMBER.fullmatch(text.strip()) is None:
         raise MedallionError(f"operand {text!r} is not a number", hint="only EQUAL_TO and NOT_EQUAL compare text")
-    return found
+    return Decimal(text.strip())
 
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
@@ -86,16 +87,17 @@ class ConditionOperator(LakeflowOperator, SkipMixin):
 
         instance = context["ti"]
         scope = OperandScope(context, self, attempt, settings)
-        payload = resolve_task("condition_task", self.task.payload.to_json(), scope)
+        payload = resolve_task("condition_task", self.task.payload_json(), scope)
         left, right, operator = payload["left"], payload["right"], payload["op"]
         try:
             outcome = "true" if OPERATORS[operator](left, right) else "false"
         except MedallionError as error:
-            raise AirflowFailException(f"task {self.task.task_key}: {error}") from None
+            error.message = f"task {self.task.task_key}: {error.message}"
+            raise AttemptRefused(error) from None
         show(f"{left!r} {operator} {right!r}: {outcome}")
         # skip() ends the task by an exception, so what is kept is pushed before it.
         for key, value in (("outcome", outcome), ("left", left), ("right", right), ("return_value", outcome)):
-            instance.xcom_push(key=key, value=value)
+            instance.xcom_push(key=key, value=pack(value))
         record = {"op": operator, "left": left, "right": right, "outcome": outcome}
         attempt.keep(settings, TaskResult(success=True, output=record))
         other = "false" if outcome == "true" else "true"

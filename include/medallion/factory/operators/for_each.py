@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from medallion.core.moments import Moment
+from medallion.core.stored import pack
 from medallion.errors import MedallionError
 from medallion.factory import naming
+from medallion.factory.log import show
 from medallion.factory.loop_limit import STARTED
-from medallion.factory.operators.base import LakeflowOperator, show, states_of
+from medallion.factory.operators.base import LakeflowOperator, states_of
 from medallion.factory.scope import AttemptScope
 from medallion.spec.inputs import parse_inputs
 from medallion.spec.references import resolve
@@ -38,9 +40,9 @@ class ForEachInputs(LakeflowOperator):
         text = resolve(self.task.payload.inputs, AttemptScope(context, self, attempt, settings))
         elements = read_inputs(self.task.task_key, text)
         if self.task.timeout_seconds:
-            context["ti"].xcom_push(key=STARTED, value=time.time())
+            context["ti"].xcom_push(key=STARTED, value=Moment.now().to_json())
         show(f"{len(elements)} iterations, {self.task.payload.concurrency or 1} at a time")
-        return [{"input": element} for element in elements]
+        return [{"input": pack(element)} for element in elements]
 
     def left_out(self) -> list[dict[str, Any]]:
         """No iterations in a partial run without this task."""
@@ -74,9 +76,10 @@ def read_inputs(task_key: str, text: str) -> list[Any]:
 
     :raises MedallionError: the text is no JSON array, too long, or holds too many elements.
     """
-    if len(text.encode()) > MAX_BYTES:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
         raise MedallionError(
-            f"task {task_key}: inputs are {len(text.encode()):,} bytes, at most {MAX_BYTES:,} are allowed",
+            f"task {task_key}: inputs are {size:,} bytes, at most {MAX_BYTES:,} are allowed",
             hint="loop over keys and look the rest up in the iteration",
         )
     try:

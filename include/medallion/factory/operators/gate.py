@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from medallion.factory.operators.base import LakeflowOperator, show, verdict
+from medallion.factory.log import show
+from medallion.factory.operators.base import LakeflowOperator, verdict
 from medallion.factory.retry import AttemptFailed
 from medallion.spec.run_if import Verdict
 
@@ -25,6 +27,10 @@ class RunIfGate(LakeflowOperator):
     """
 
     ui_color = "#f5f5f5"
+
+    def attempt(self, context: Context) -> Attempt:
+        """Its own: what it leaves must not count as an attempt of the task behind it."""
+        return replace(super().attempt(context), record=self.task_id)
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> None:
         """Judge the parents."""

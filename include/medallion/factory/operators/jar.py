@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote, urlparse
 
 from medallion.errors import MedallionError
-from medallion.factory.operators.base import show
+from medallion.factory.log import show
 from medallion.factory.operators.process import Prepared, ProcessOperator
 
 if TYPE_CHECKING:
@@ -46,11 +46,12 @@ class SubmitOperator(ProcessOperator):
         """As for any process, with the whole command of the driver."""
         from medallion.compute.jars import fetch_jars
         from medallion.compute.java import find_java
+        from medallion.compute.master import require_answer
         from medallion.compute.submit import command
-        from medallion.compute.targets import driver_for_task
 
         ready = super().prepare(scope, attempt, settings)
-        spec = driver_for_task(settings, self.task, self.definition.job, spark_conf=ready.spark_conf)
+        spec = self.driver_spec(ready.spark_conf, attempt, settings, scope.answers.secret)
+        require_answer(spec.target, spec.master)
         context = ready.context
         made = command(
             spec,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import time
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from medallion.errors import UnsupportedError
-from medallion.factory.equipment import loaded
+from medallion.factory.equipment import beside
 from medallion.factory.operators.process import ProcessOperator
+from medallion.factory.pipelines import pipeline_named
 from medallion.factory.work import Payload, Work
-from medallion.spec.problems import did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
     from medallion.factory.attempt import Attempt
     from medallion.settings import Settings
-
-RESOURCE_ID = re.compile(r"\$\{resources\.pipelines\.([^.}]+)\.id\}")
 
 
 class PipelineOperator(ProcessOperator):
@@ -51,17 +47,7 @@ class PipelineOperator(ProcessOperator):
 
         :raises UnsupportedError: the bundle has none such.
         """
-        known: Mapping[str, Any] = loaded(self.definition, settings).resources.get("pipelines") or {}
-        named = RESOURCE_ID.fullmatch(pipeline_id)
-        wanted = named[1] if named else pipeline_id
-        for key, pipeline in known.items():
-            if wanted in (key, pipeline.get("name"), pipeline.get("id")):
-                return key, pipeline
-        near = did_you_mean(wanted, sorted(known))
-        raise UnsupportedError(
-            f"pipeline_id {pipeline_id!r} names no pipeline of this bundle",
-            hint=near or "define it under resources.pipelines and name it as ${resources.pipelines.<key>.id}",
-        )
+        return pipeline_named(pipeline_id, beside(self.definition, settings).resources)
 
 
 def mark_ended(record: Path) -> None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from medallion.factory.answers import AirflowAnswers
-from medallion.factory.operators.base import LakeflowOperator, show
+from medallion.core.stored import pack
+from medallion.core.text import storable
+from medallion.factory.log import show
+from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.places import places_of
 from medallion.factory.retry import AttemptFailed
 from medallion.factory.scope import AttemptScope
 from medallion.factory.work import WORK
@@ -22,6 +25,8 @@ from medallion.spec.references import resolve_task
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
+    from medallion.compute.driver import DriverSpec
+    from medallion.compute.targets import Secrets
     from medallion.factory.attempt import Attempt
     from medallion.factory.work import Payload, Work
     from medallion.runtime.protocol import Places, TaskContext, TaskResult
@@ -30,6 +35,10 @@ if TYPE_CHECKING:
 
 PATHLESS = frozenset({"wheel", "jar", "submit", "pipeline"})
 """Kinds of work whose path is a name."""
+
+
+DRIVERS = 3
+"""How many drivers a task is given one after the other, when they end before it begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +63,25 @@ class ProcessOperator(LakeflowOperator):
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> str | None:
         """Run the user's code; gives the notebook's exit value."""
         from medallion.compute.pool import DriverPool
-        from medallion.compute.targets import driver_for_task
         from medallion.factory.lineage import tell_lineage
         from medallion.runtime.launch import launch
         from medallion.runtime.protocol import Failure, TaskResult
 
-        answers = AirflowAnswers(context["ti"], ancestors=self.ancestors(), scopes=settings.secret_scopes)
+        scope = AttemptScope(context, self, attempt, settings)
+        answers = scope.answers
         pool = DriverPool(settings)
         shared = self.task.job_cluster_key
         holder = attempt.holder(shared or f"{attempt.record or attempt.task_key}.{attempt.map_index}")
         try:
-            ready = self.prepare(AttemptScope(context, self, attempt, settings), attempt, settings)
-            spec = driver_for_task(settings, self.task, self.definition.job, spark_conf=ready.spark_conf)
-            driver = str(pool.acquire(spec, holder, progress=show)) if self.attached else None
-            result = launch(replace(ready.context, driver=driver), settings, answers=answers, on_output=show)
+            ready = self.prepare(scope, attempt, settings)
+            spec = self.driver_spec(ready.spark_conf, attempt, settings, answers.secret) if self.attached else None
+            for left in reversed(range(DRIVERS)):
+                driver = str(pool.acquire(spec, holder, progress=show)) if spec else None
+                told = replace(ready.context, driver=driver)
+                result = launch(told, settings, answers=answers, on_output=show, masks=answers.given)
+                if not left or not never_began(result):
+                    break
+                show("The Spark driver ended before the task began; the task gets another")
         except AirflowTaskTimeout:
             show(f"Timeout: {self.late}")
             attempt.keep(settings, TaskResult(success=False, failure=Failure(TIMEOUT, self.late)))
@@ -81,13 +95,31 @@ class ProcessOperator(LakeflowOperator):
         tell_lineage(self, context, attempt, settings)
         return exit_value
 
+    def driver_spec(
+        self, spark_conf: Mapping[str, str], attempt: Attempt, settings: Settings, secret: Secrets
+    ) -> DriverSpec:
+        """The driver that the task asks for; the log names its target, when it is another than this machine's own.
+
+        :param spark_conf: settings that the task itself brings.
+        :param secret: gives a secret's text for `{{secrets/scope/key}}` in the cluster's settings and variables.
+        """
+        from medallion.compute.targets import DEFAULT_TARGET, Wish, driver_for_task
+
+        wish = Wish.of(self.definition, attempt.conf, self.task.task_key, self.place, dag_id=attempt.dag_id)
+        spec = driver_for_task(
+            settings, self.task, self.definition.job, wish=wish, secret=secret, spark_conf=spark_conf
+        )
+        if spec.on_cluster or spec.target != DEFAULT_TARGET:
+            show(f"Target {spec.target}: {spec.in_words}")
+        return spec
+
     def prepare(self, scope: AttemptScope, attempt: Attempt, settings: Settings) -> Prepared:
         """Everything that the process needs, but the driver; and what the driver needs."""
         from medallion.factory.equipment import equip
         from medallion.factory.sources import files_of
         from medallion.runtime.protocol import TaskContext
 
-        payload = of_run(self.task.kind, resolve_task(self.task.kind, self.task.payload.to_json(), scope), attempt.conf)
+        payload = of_run(self.task.kind, resolve_task(self.task.kind, self.task.payload_json(), scope), attempt.conf)
         files = files_of(self.definition, self.task.kind, payload, attempt, settings)
         work = self.work_of(payload, scope.parameters, settings)
         places = self.places(settings)
@@ -133,19 +165,19 @@ class ProcessOperator(LakeflowOperator):
 
     def places(self, settings: Settings) -> Places:
         """The folders that Databricks' paths stand for, the bundle's own workspace folder among them."""
-        from medallion.runtime.protocol import Places
-
-        workspace = {prefix: str(folder) for prefix, folder in settings.workspace.items()}
-        if self.definition.deployed:
-            workspace[self.definition.deployed.rstrip("/")] = str(self.definition.root)
-        return Places(
-            lake=str(settings.lake), volumes=str(settings.volumes), dbfs=str(settings.dbfs), workspace=workspace
-        )
+        return places_of(settings, self.definition)
 
     def finish(self, context: Context, result: TaskResult) -> str | None:
         """The exit value, or an end that Airflow treats as failed. The user's traceback is in the log already."""
         if result.output is not None:
-            context["ti"].xcom_push(key="output", value=result.output)
+            context["ti"].xcom_push(key="output", value=pack(result.output))
         if not result.success:
-            raise AttemptFailed(result.failure.message if result.failure else "the task's process gave no result")
-        return result.exit_value
+            raise AttemptFailed(
+                storable(result.failure.message) if result.failure else "the task's process gave no result"
+            )
+        return None if result.exit_value is None else pack(result.exit_value)
+
+
+def never_began(result: TaskResult) -> bool:
+    """Whether the driver was gone before any of the user's code ran: another task had ended it."""
+    return result.failure is not None and result.failure.early and result.failure.kind == "DriverLost"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from medallion.errors import MedallionError
-from medallion.factory.operators.base import LakeflowOperator, show
-from medallion.factory.retry import AttemptFailed, AttemptTimedOut
+from medallion.core.moments import Moment
+from medallion.core.stored import pack_odd
+from medallion.errors import MedallionError, RunError
+from medallion.factory.log import show
+from medallion.factory.operators.base import LakeflowOperator
+from medallion.factory.record import recorded
+from medallion.factory.retry import AttemptFailed, AttemptRefused, AttemptTimedOut
 from medallion.factory.scope import AttemptScope
 from medallion.runs import ids
 from medallion.runs.cancel import children_below
@@ -20,6 +23,7 @@ from medallion.runs.notes import read_notes
 from medallion.runs.records import CANCELED, run_folder
 from medallion.runs.requests import CancelRequest, leave_request
 from medallion.runs.rules import at_once
+from medallion.runs.run_conf import JOB_PARAMETERS, packed
 from medallion.spec.parameters import BY_TYPE, pushed_down
 from medallion.spec.references import resolve_task
 from medallion.triggers.child_run import ENDED, TIMED_OUT, ChildRunTrigger, child_state
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from medallion.factory.attempt import Attempt
     from medallion.settings import Settings
 
+HANDED_DOWN = ("compute",)
+"""Keys of a run's conf that count for the runs that it starts as well."""
 MAX_NESTING = 3
 """Run-job tasks inside run-job tasks (Databricks page "Run job task")."""
 
@@ -68,14 +74,14 @@ def keep_links(settings: Settings, attempt: Attempt, child: str, run_id: str, pl
 def start_child(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
     """Have Airflow make the child's run, as its own operator for this does.
 
-    :raises AirflowFailException: there is a run of that id.
+    :raises AttemptRefused: there is a run of that id.
     """
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
 
     wanted = TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=dict(conf), run_after=at_once(datetime.now(UTC)))
     if isinstance(task_runner.SUPERVISOR_COMMS.send(wanted), ErrorResponse):
-        raise AirflowFailException(f"job {dag_id} has a run {run_id} already")
+        raise AttemptRefused(RunError(f"job {dag_id} has a run {run_id} already"))
 
 
 class RunJobOperator(LakeflowOperator):
@@ -85,24 +91,26 @@ class RunJobOperator(LakeflowOperator):
 
     def work(self, context: Context, attempt: Attempt, settings: Settings) -> None:
         """Start the child and wait for it without a process."""
-        until = time.time() + self.execution_timeout.total_seconds() if self.execution_timeout else None
+        begun = Moment.now()
         try:
             child, run_id = self.begin(context, attempt, settings)
         except AirflowTaskTimeout:  # a short time-out on a busy machine
             self.end_child(context)
             self.time_out(context)
-        self.defer(trigger=ChildRunTrigger(child, run_id, until), method_name="child_ended")
+        limit = self.execution_timeout.total_seconds() if self.execution_timeout else None
+        wait = ChildRunTrigger(child, run_id, limit=limit, begun=begun.to_json())
+        self.defer(trigger=wait, method_name="child_ended")
 
     def begin(self, context: Context, attempt: Attempt, settings: Settings) -> tuple[str, str]:
         """Start the child; gives its DAG id and run id."""
-        from medallion.factory.jobs import dag_id_of_job
+        from medallion.project.registry import JobRegistry
 
         depth = int(attempt.conf.get("run_job_depth", 0)) + 1
         if depth > MAX_NESTING:
-            raise AirflowFailException(f"task {self.task.task_key}: jobs may be nested {MAX_NESTING} levels deep")
+            raise AttemptRefused(RunError(f"task {self.task.task_key}: jobs may be nested {MAX_NESTING} levels deep"))
         scope = AttemptScope(context, self, attempt, settings)
-        payload = resolve_task("run_job_task", self.task.payload.to_json(), scope)
-        child = dag_id_of_job(settings, self.definition, payload["job_id"])
+        payload = resolve_task("run_job_task", self.task.payload_json(), scope)
+        child = JobRegistry(settings).by_job_id(self.definition, payload["job_id"])
         if child is None:
             raise MedallionError(
                 f"task {self.task.task_key}: no job {payload['job_id']!r} is known here",
@@ -118,10 +126,11 @@ class RunJobOperator(LakeflowOperator):
             child,
             run_id,
             {
-                **{name: value for name, value in payload.items() if name in BY_TYPE and value},
-                "job_parameters": parameters,
+                **{name: pack_odd(value) for name, value in payload.items() if name in BY_TYPE and value},
+                JOB_PARAMETERS: packed(parameters),
                 "trigger_type": "run_job_task",
                 "run_job_depth": depth,
+                **{name: attempt.conf[name] for name in HANDED_DOWN if name in attempt.conf},
                 "parent_run_id": attempt.run_id,
             },
         )
@@ -141,21 +150,22 @@ class RunJobOperator(LakeflowOperator):
         :param event: of the trigger.
         :raises AttemptFailed: the child failed.
         :raises AttemptTimedOut: the child took too long.
-        :raises AirflowFailException: a person cancelled it.
+        :raises AttemptRefused: a person cancelled it.
         """
         child, run_id = event["dag_id"], event["run_id"]
-        if event["state"] == TIMED_OUT:
-            self.end_child(context)
-            self.time_out(context)
-        if event["state"] == "failed":
-            self.leave_when_canceled(context, child, run_id)
-            raise AttemptFailed(f"the run {run_id} of {child} failed{why_skipped(child, run_id)}")
+        with recorded(lambda: self.attempt(context)):
+            if event["state"] == TIMED_OUT:
+                self.end_child(context)
+                self.time_out(context)
+            if event["state"] == "failed":
+                self.leave_when_canceled(context, child, run_id)
+                raise AttemptFailed(f"the run {run_id} of {child} failed{why_skipped(self.dag_id, child, run_id)}")
 
     def end_child(self, context: Context) -> None:
         """Have the child's run cancelled, if this attempt has started one."""
-        from medallion.settings import Settings
+        from medallion.project.projects import settings_of_dag
 
-        settings = Settings.load()
+        settings = settings_of_dag(self.dag_id)
         self.ask_for_end(children_below(self.attempt(context).folder(settings)), settings)
 
     def end_earlier(self, attempt: Attempt, settings: Settings) -> None:
@@ -178,21 +188,20 @@ class RunJobOperator(LakeflowOperator):
 
     def leave_when_canceled(self, context: Context, child: str, run_id: str) -> None:
         """A child that a person cancelled makes this task CANCELED; it is not tried again."""
+        from medallion.project.projects import settings_of_dag
         from medallion.runtime.protocol import Failure, TaskResult
-        from medallion.settings import Settings
 
-        settings = Settings.load()
+        settings = settings_of_dag(self.dag_id)
         if read_notes(settings.home, child, run_id).get("canceled"):
             text = f"the run {run_id} of {child} was cancelled"
             self.attempt(context).keep(settings, TaskResult(success=False, failure=Failure(CANCELED, text)))
-            show(text)
-            raise AirflowFailException(text)
+            raise AttemptRefused(RunError(text))
 
 
-def why_skipped(child: str, run_id: str) -> str:
-    """Why the child never ran, as the end of a sentence; empty when it ran."""
+def why_skipped(dag_id: str, child: str, run_id: str) -> str:
+    """Why the child of a job never ran, as the end of a sentence; empty when it ran."""
+    from medallion.project.projects import settings_of_dag
     from medallion.runs.skipping import termination_of
-    from medallion.settings import Settings
 
-    found = termination_of(read_notes(Settings.load().home, child, run_id))
+    found = termination_of(read_notes(settings_of_dag(dag_id).home, child, run_id))
     return f": {found.message}" if found else ""

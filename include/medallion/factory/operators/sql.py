@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.errors import UnsupportedError
-from medallion.factory.operators.base import show
+from medallion.factory.log import show
 from medallion.factory.operators.process import ProcessOperator
+from medallion.factory.refusals import sql_dashboard
 from medallion.factory.work import Work, sql_parameters
 
 if TYPE_CHECKING:
@@ -34,10 +34,7 @@ class SqlOperator(ProcessOperator):
             text = query_text(settings, str(query["query_id"]))
             return Work("sql", str(query["query_id"]), sql_parameters(payload, parameters), options={"sql": text})
         if payload.get("dashboard"):
-            raise UnsupportedError(
-                f"task {self.task.task_key}: a dashboard of a sql_task is Databricks only",
-                hint="run this task on a target of kind databricks",
-            )
+            raise sql_dashboard(self.task.task_key)
         return super().work_of(payload, parameters, settings)
 
 

@@ -19,6 +19,7 @@ from medallion.runs.notifications.sender import log_file
 from medallion.runs.notifications.transports import recipients_in_words
 from medallion.runs.notifications.watching import SEPARATOR, Watchman, task_and_index
 from medallion.runs.records import Records
+from medallion.runs.termination import sentence
 
 if TYPE_CHECKING:
     from medallion.runs.task_report import TaskReport
@@ -123,12 +124,15 @@ class Notifications:
         """The last lines of the traceback of the task, or of the first task that failed."""
         records = Records(self.settings.home, change.snapshot.dag_id, change.snapshot.run_id)
         if change.task is not None:
-            return failure_text(records, *task_and_index(change), change.attempt or change.task.attempts)
+            text = failure_text(records, *task_and_index(change), change.attempt or change.task.attempts)
+            return why(change.task) if change.task.iterations else text or why(change.task)
         for task in failed_tasks(change):
             for item in task.iterations or (task,):
                 place = task_and_index(replace(change, task=item))
                 if is_failure(item) and (text := failure_text(records, *place, item.attempts)):
                     return text
+            if text := why(task):
+                return text
         return ""
 
     def link(self, change: RunChange) -> str:
@@ -173,7 +177,12 @@ def failure_text(records: Records, key: str, index: int, attempt: int) -> str:
     failure = records.failure(key, index, attempt)
     if failure is None:
         return ""
-    return last_lines(str(failure.get("trace") or f"{failure.get('kind')}: {failure.get('message')}"))
+    return last_lines(str(failure.get("trace") or sentence(failure)))
+
+
+def why(task: TaskReport) -> str:
+    """Why a task without a traceback of its own failed: a loop, a task whose job cluster did not start."""
+    return task.termination.message if task.failure and task.termination else ""
 
 
 def start_sender(settings: Settings) -> subprocess.Popen[bytes]:
@@ -186,7 +195,7 @@ def start_sender(settings: Settings) -> subprocess.Popen[bytes]:
     variables = environment(settings) | {OWNER: str(settings.home), "_AIRFLOW_PROCESS_CONTEXT": "server"}
     with place.open("ab") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", "medallion.runs.notifications.sender"],
+            [sys.executable, "-P", "-m", "medallion.runs.notifications.sender"],
             env=variables,
             cwd=settings.project,
             stdin=subprocess.DEVNULL,

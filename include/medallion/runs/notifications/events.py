@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.runs.changes import Kind, RunChange
 from medallion.runs.states import LifeCycle, Result, State
+from medallion.spec.rules import is_user_name
 
 if TYPE_CHECKING:
     from medallion.spec.job import Job, Task
@@ -192,10 +193,10 @@ def told(owner: Job | Task, event: Event) -> list[Told]:
 
 
 def recipients(owner: Job | Task, event: Event) -> tuple[Recipient, ...]:
-    """Who is to hear of an event. Each once, however often the lists name them."""
+    """Who is to hear of an event. Each once, however often the lists name them. User names have no mail box."""
     addresses: Any = getattr(owner.email_notifications, event, None) or ()
     hooks: Any = getattr(owner.webhook_notifications, event, None) or ()
-    named = [Recipient(MAIL, address.strip()) for address in addresses]
+    named = [Recipient(MAIL, address.strip()) for address in addresses if not is_user_name(address)]
     named += [Recipient(DESTINATION, hook.id) for hook in hooks]
     return tuple(dict.fromkeys(item for item in named if item.name))
 

@@ -6,13 +6,13 @@ the record of what was sent and of what could not be.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from medallion.core.databases import open_database
 from medallion.runs.notifications.events import Recipient
 from medallion.runs.notifications.message import Message
 
@@ -76,13 +76,9 @@ class Outbox:
     """
 
     def __init__(self, home: Path, *, limit: float = 86400.0) -> None:
-        folder = home / "notifications"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = folder / FILE_NAME
+        self.file = home / "notifications" / FILE_NAME
         self.limit = limit
-        self._database = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.executescript(TABLES)
+        self._database = open_database(self.file, TABLES, seconds=BUSY_SECONDS, synchronous="FULL", autocommit=True)
 
     def close(self) -> None:
         """Let go of the file."""

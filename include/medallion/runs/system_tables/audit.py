@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from medallion.runs import ids
+from medallion.runs import ids, run_conf
 from medallion.runs.system_tables.history import ACCOUNT
 from medallion.runs.system_tables.periods import moment
 
@@ -85,7 +85,7 @@ def start_events(run: Whole) -> Iterator[Row]:
     if at is None:
         return
     by_hand = run.facts.run_type in BY_HAND and not run.facts.parent
-    parameters = run.facts.conf.get("job_parameters")
+    parameters = run_conf.shown(run.facts.conf)
     more = {
         "jobTriggerType": run.facts.conf.get("trigger_type") or run.facts.run_type,
         "sourceTaskRunId": run.facts.parent.get("task_run_id"),

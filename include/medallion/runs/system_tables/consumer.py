@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from medallion.runs.changes import Kind
 from medallion.runs.definitions import Definitions
-from medallion.runs.following import report_of
+from medallion.runs.job_versions import definition_of_run
+from medallion.runs.lookup import report_of_snapshot
 from medallion.runs.metadata import runs_of, snapshot_of_run
 from medallion.runs.notes import read_notes
 from medallion.runs.records import run_folder
@@ -155,9 +156,9 @@ class SystemTables:
     def whole(self, session: Session, dag_run: DagRun) -> Whole:
         """A run of Airflow's database as it is now."""
         snapshot = snapshot_of_run(session, dag_run, self.settings.home)
-        definition = self.definitions.of(dag_run.dag_id)
+        definition = definition_of_run(session, dag_run, self.settings.home)
         facts = facts_of(session, self.settings.home, dag_run.dag_id, dag_run.run_id)
-        told = report_of(session, dag_run, definition, snapshot, self.settings.home)
+        told = report_of_snapshot(session, dag_run, snapshot, self.settings.home)
         return Whole(definition, snapshot, told, facts)
 
 

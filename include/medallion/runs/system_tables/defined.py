@@ -60,9 +60,12 @@ class Defined:
         self.next = time.monotonic() + max(LOOK_SECONDS, SHARE * (time.monotonic() - begun))
 
     def know(self, dag_id: str, definition: JobDefinition | None) -> None:
-        """Make sure that the tables have a job of which a run is told."""
-        if definition is not None and job_id_of(dag_id, definition) not in self.seen:
-            self.sync({dag_id: definition}, whole=False)
+        """Make sure that the tables have a job of which a run is told: as it is now, and not as the run had it."""
+        if definition is None or job_id_of(dag_id, definition) in self.seen:
+            return
+        now = self.definitions.of(dag_id)
+        if now is not None:
+            self.sync({dag_id: now}, whole=False)
 
     def sync(self, found: Mapping[str, JobDefinition], *, whole: bool) -> None:
         """Write what changed.

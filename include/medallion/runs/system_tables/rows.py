@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from medallion.runs import ids
+from medallion.runs import ids, run_conf
 from medallion.runs.states import LifeCycle
 from medallion.runs.system_tables.history import ACCOUNT, WORKSPACE, job_id_of
 from medallion.runs.system_tables.periods import moment, past_periods, periods
@@ -98,7 +98,7 @@ def run_base(run: Whole) -> Row:
         "run_type": str(run.facts.conf.get("run_type") or JOB_RUN),
         "run_name": run.report.job,
         "compute_ids": compute_ids(clusters),
-        "job_parameters": texts({**declared, **(run.facts.conf.get("job_parameters") or {})}),
+        "job_parameters": texts({**declared, **run_conf.shown(run.facts.conf)}),
         "source_task_run_id": str(parent) if parent else None,
         "root_task_run_id": run.facts.root or None,
         "compute": clusters,

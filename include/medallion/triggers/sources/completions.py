@@ -88,12 +88,10 @@ def job_finder(settings: Settings, dag_id: str) -> Callable[[str], str | None]:
     """Finds the DAG of a job by the id that the job `dag_id` names it with."""
 
     def find(job_id: str) -> str | None:
-        from medallion.factory.jobs import definitions_by_dag, names_job
+        from medallion.project.registry import JobRegistry
 
-        found, _ = definitions_by_dag(settings)
-        caller = found.get(dag_id)
-        if caller is None:
-            return None
-        return next((name for name, definition in found.items() if names_job(job_id, caller, definition)), None)
+        registry = JobRegistry(settings)
+        caller = registry.by_dag_id(dag_id)[0].get(dag_id)
+        return None if caller is None else registry.by_job_id(caller, job_id)
 
     return find
