@@ -15,6 +15,7 @@ from browser import signed_in
 from components.test_starts import Served, ask, script, wait_until
 
 from medallion.components.api_client import ApiClient, quoted
+from medallion.components.deployment import Server
 from medallion.components.ports import free_port
 from medallion.components.sweep import end_everything
 from medallion.errors import MedallionError
@@ -99,7 +100,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     port = free_port("127.0.0.1", 8400)
     done = served.medallion("up", "--detach", "--port", str(port))
     assert done.returncode == 0, done.stdout + done.stderr
-    served.client = ApiClient(served.settings, f"http://127.0.0.1:{port}")
+    served.client = ApiClient(served.settings, Server(f"http://127.0.0.1:{port}", own=True))
     wait_until(lambda: all(served.client.dag(name) for name in JOBS))
     yield served
     end_everything(served.settings)
@@ -295,6 +296,24 @@ def test_a_person_repairs_a_run_from_its_page_in_airflow(served: Served) -> None
     assert served.told("paged") == ["first bad good "]
     repair = told["repair_history"][1]
     assert (repair["tasks"], repair["parameters"], repair["who"]) == (["count", "work"], {"how": "good"}, "admin")
+
+
+@pytest.mark.ui
+def test_airflow_s_log_page_shows_the_user_s_traceback_at_its_end_and_in_no_closed_group(served: Served) -> None:
+    run = served.client.start("paged", {})
+    wait_until(lambda: shown(served, "paged", run)["result_state"] == "FAILED")
+    # Airflow sorts the lines by their time, so this is the order of the page.
+    log = served.client.call("GET", f"/dags/paged/dagRuns/{quoted(run)}/taskInstances/work/logs/1")
+    said = [str(item["event"]) for item in log["content"]]
+    trace = said.index("RuntimeError: asked to fail")
+    assert said.index("::endgroup::", said.index("::group::Pre Execute")) < trace < said.index("::group::Post Execute")
+    assert said[trace + 1] == "Task exited"
+    with signed_in(served.client.url, served.settings.home) as browser:
+        browser.goto(f"{served.client.url}/dags/paged/runs/{quoted(run)}/tasks/work?try_number=1")
+        last = browser.get_by_text("RuntimeError: asked to fail").first
+        last.wait_for(state="visible")
+        browser.get_by_text("Post Execute").first.wait_for(state="visible")
+        assert last.bounding_box()["y"] < browser.get_by_text("Post Execute").first.bounding_box()["y"]
 
 
 def test_a_form_of_another_site_repairs_nothing(served: Served) -> None:

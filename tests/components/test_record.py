@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from medallion.components.record import OWNER, Identity, Record
+from medallion.components.record import OWNER, Record
 from medallion.components.sweep import end, end_everything, end_groups
+from medallion.compute.processes import Identity, host_id
 from medallion.settings import Settings
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -29,13 +30,20 @@ def test_a_process_is_alive_until_it_ends() -> None:
 def test_another_process_with_the_same_id_is_not_taken_for_it() -> None:
     own = Identity.of(os.getpid())
     assert own.alive
-    assert not Identity(own.pid, own.started - 10).alive
+    assert not Identity(own.pid, f"{own.started}0", own.host).alive
+    assert not Identity(own.pid, "", own.host).alive
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "up.json"
     record = Record(
-        Identity(1, 2.5), "http://h:1", "h", 1, {"scheduler": Identity(3, 4.5)}, {"scheduler": 1}, ready=True
+        Identity(1, "25", "h1"),
+        "http://h:1",
+        "h",
+        1,
+        {"scheduler": Identity(3, "45", "h1")},
+        {"scheduler": 1},
+        ready=True,
     )
     record.write(file)
     assert Record.read(file) == record
@@ -84,7 +92,9 @@ def test_down_ends_the_stale_components_of_a_lost_supervisor_and_what_carries_th
     marked = subprocess.Popen(SLEEP, env={**os.environ, OWNER: str(settings.home)}, start_new_session=True)
     foreign = subprocess.Popen(SLEEP, env={**os.environ, OWNER: str(tmp_path / "other")}, start_new_session=True)
     try:
-        record = Record(Identity(os.getpid(), 1.0), "http://h:1", "h", 1, {"scheduler": Identity.of(component.pid)})
+        record = Record(
+            Identity(os.getpid(), "1", host_id()), "http://h:1", "h", 1, {"scheduler": Identity.of(component.pid)}
+        )
         record.write(settings.home / "up.json")
         ours = [Identity.of(component.pid), Identity.of(marked.pid)]
         ended = end_everything(settings)

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from medallion.components.api_client import ApiClient
+from medallion.components.deployment import Server
 from medallion.components.places import places_of
 from medallion.components.ports import free_port
 from medallion.components.record import Record
@@ -141,7 +142,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     port = free_port("127.0.0.1", 8300)
     done = served.medallion("up", "--detach", "--port", str(port))
     assert done.returncode == 0, done.stdout + done.stderr
-    served.client = ApiClient(served.settings, f"http://127.0.0.1:{port}")
+    served.client = ApiClient(served.settings, Server(f"http://127.0.0.1:{port}", own=True))
     wait_until(
         lambda: all(served.client.dag(name) for name in ("given", "patient", "strict", "parent", "dated", "never"))
     )

@@ -182,6 +182,7 @@ def test_airflow_comes_up_serves_a_run_survives_a_death_and_goes_down(project: P
         check_served_run(medallion)
         check_second_start(medallion)
         check_restart(settings, record)
+        check_without_the_supervisor(medallion, record)
     finally:
         down = medallion("down")
     assert down.returncode == 0, down.stderr
@@ -201,6 +202,17 @@ def check_second_start(medallion: Any) -> None:
     second = medallion("up", "--port", "18999")
     assert second.returncode == 2
     assert "is up already" in second.stderr
+
+
+def check_without_the_supervisor(medallion: Any, record: Record) -> None:
+    """A living scheduler takes up each task of its database, whoever looks after it."""
+    os.kill(record.supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: not record.supervisor.alive)
+    for command in (("run", "two branches"), ("runs",)):
+        done = medallion(*command)
+        assert done.returncode == 2, done.stdout
+        assert "medallion down" in done.stderr
+    assert json.loads(medallion("status", "--json").stdout)["state"] == "abandoned"
 
 
 def check_restart(settings: Settings, record: Record) -> None:

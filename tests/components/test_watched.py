@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 from runs.notifications.conftest import Mails, Posts
 
 from medallion.components.api_client import ApiClient, quoted
+from medallion.components.deployment import Server
 from medallion.components.ports import free_port
 from medallion.components.sweep import end_everything
 from medallion.compute.connection import Connection
@@ -203,7 +204,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     try:
         done = served.medallion("up", "--detach", "--port", str(port))
         assert done.returncode == 0, done.stdout + done.stderr
-        served.client = ApiClient(served.settings, f"http://127.0.0.1:{port}")
+        served.client = ApiClient(served.settings, Server(f"http://127.0.0.1:{port}", own=True))
         wait_until(lambda: all(served.client.dag(name) for name in jobs))
         yield served
     finally:
@@ -240,7 +241,7 @@ def test_a_duration_rule_of_run_and_task_warns_while_the_run_goes_on(warm: Watch
 def active_jobs(watched: Watched) -> list[int]:
     """Spark jobs that the drivers of the home work on."""
     found: list[int] = []
-    for file in (watched.settings.home / "drivers").glob("*/connection.json"):
+    for file in (watched.settings.home / "drivers").glob("*/*/connection.json"):
         connection = Connection.load(file)
         with open_gateway(connection.port, connection.secret) as gateway:
             found += list(root_session(gateway).sparkContext().statusTracker().getActiveJobIds())
@@ -257,7 +258,7 @@ def test_time_outs_of_task_and_run_end_them_and_leave_nothing_on_the_driver(warm
     assert (whole["result_state"], whole["tasks"][0]["result_state"]) == ("TIMEDOUT", "CANCELED")
     wait_until(lambda: not active_jobs(warm), 30)
     drivers = warm.settings.home / "drivers"
-    wait_until(lambda: not [*drivers.glob("*/sessions/*"), *drivers.glob("*/leases/*")], 30)
+    wait_until(lambda: not [*drivers.glob("*/*/sessions/*"), *drivers.glob("*/*/leases/*")], 30)
 
     def result(table: str, name: str, **more: str) -> str | None:
         found = warm.rows(table, job_id=str(warm.shown(name, runs[name])["job_id"]), **more)

@@ -6,6 +6,7 @@ them, and a group made elsewhere is imported only when it is asked for.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -26,9 +27,11 @@ from medallion.cli import (
     services,
     starts,
     system_tables,
+    targets,
+    tokens,
     triggers,
 )
-from medallion.cli.output import fail
+from medallion.cli.output import announce_code, fail
 from medallion.errors import MedallionError
 
 INTERRUPTED = 130
@@ -87,8 +90,10 @@ for group in (
     services,
     query,
     machine,
+    targets,
     triggers,
     system_tables,
+    tokens,
 ):
     group.register(app)
 
@@ -107,6 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit status: 0 good, 1 a failed run, 2 wrong input, 130 stopped by Ctrl-C."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8, nor need the terminal
+    announce_code()
     try:
         mount_cron(given)
         answer = typer.main.get_command(app).main(args=given, prog_name="medallion", standalone_mode=False)

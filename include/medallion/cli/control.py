@@ -112,12 +112,15 @@ def repaired(
     from medallion.cli.progress import Progress
     from medallion.cli.running import show_end
     from medallion.components.control import own_process
-    from medallion.components.jobs import choose
+    from medallion.components.jobs import choose, choose_dag
     from medallion.errors import RunError
     from medallion.runs.report import report
 
     dag_id, name = place_of(settings, run, job)
-    chosen = choose(settings, job or dag_id, target=target, variables=variables)
+    if job is None:
+        chosen = choose_dag(settings, dag_id, target=target, variables=variables)
+    else:
+        chosen = choose(settings, job, target=target, variables=variables)
     if own_process(settings, name, chosen.dag_id) is not None:
         raise RunError(
             f"the run {name} of {chosen.dag_id} has not ended",
@@ -162,18 +165,19 @@ def execute(
     from medallion.components.api_client import ApiClient
     from medallion.components.control import repair_served
     from medallion.components.local_run import LocalRun, run_locally
-    from medallion.components.served_run import serving, watch
+    from medallion.components.served_run import through_server, watch
 
-    record = serving(settings)
-    if record is not None and chosen.served and not target and not variables:
+    through = through_server(settings, chosen, target=target, variables=variables)
+    if through is not None and through.takes_it:
+        server = through.server
         body = {
             "rerun_tasks": wanted["tasks"],
             "rerun_dependent_tasks": wanted["dependents"],
             "job_parameters": wanted["parameters"],
         }
-        place = repair_served(settings, record.url, run, chosen.dag_id, body)
-        progress.say(f"{record.url}/dags/{place.dag_id}/runs/{place.run_id}")
-        return watch(ApiClient(settings, record.url), place.dag_id, place.run_id, (), progress.show)
+        place = repair_served(settings, server, run, chosen.dag_id, body)
+        progress.say(f"{server.url}/dags/{place.dag_id}/runs/{place.run_id}")
+        return watch(ApiClient(settings, server), place.dag_id, place.run_id, (), progress.show)
     asked = {"run": run, "who": getpass.getuser(), **wanted}
-    here = LocalRun(settings, chosen, {}, target, variables, beside=record is not None, repair=asked)
+    here = LocalRun(settings, chosen, {}, target, variables, beside=through is not None, repair=asked)
     return run_locally(here, progress.show, progress.say)

@@ -130,9 +130,11 @@ def setup(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
     from medallion.components.configuration import Endpoint, write_configuration
     from medallion.components.database import ensure_database
+    from medallion.components.deployment import require_own_database
     from medallion.compute.java import find_java
 
     settings = settings_of(ctx)
+    require_own_database(settings)
     err = console(error=True)
     steps: dict[str, float] = {}
     found: dict[str, str] = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medallion.core.text import json_for_terminal, storable
 from medallion.errors import MedallionError, SpecError
 
 if TYPE_CHECKING:
@@ -33,6 +34,28 @@ PLAIN_WIDTH = 160
 """Columns of a table when the output is no terminal: a file or a pipe has no width of its own."""
 
 
+def announce_code() -> None:
+    """Show on standard error what the reading of bundles runs, whatever Airflow does with logs."""
+    import logging
+
+    log = logging.getLogger("medallion.spec.bundle.python_resources")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler(ErrorStream()))
+        log.propagate = False
+
+
+class ErrorStream:
+    """The standard error of the moment."""
+
+    def write(self, text: str) -> None:
+        """Write to it."""
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Nothing is kept here."""
+        sys.stderr.flush()
+
+
 def settings_of(ctx: typer.Context) -> Settings:
     """Settings of the project that the command line names. Raises SettingsError."""
     from medallion.settings import Settings
@@ -41,17 +64,17 @@ def settings_of(ctx: typer.Context) -> Settings:
 
 
 def console(*, error: bool = False) -> Console:
-    """A rich console on standard output, or on standard error."""
-    from rich.console import Console
+    """A rich console on standard output, or on standard error. What a run printed cannot give orders to the terminal."""
+    from medallion.cli.safe_console import SafeConsole
 
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else PLAIN_WIDTH
-    return Console(stderr=error, width=width, highlight=False, soft_wrap=False)
+    return SafeConsole(stderr=error, width=width, highlight=False, soft_wrap=False)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
     """The one JSON object of `--json`."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_for_terminal(json.dumps(value, indent=2, default=str, ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 
@@ -132,6 +155,8 @@ def assignments(pairs: Iterable[str] | None, option: str, *, once: bool = False)
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise typer.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint=option)
+        if storable(pair) != pair:
+            raise typer.BadParameter(f"{storable(pair)} is no UTF-8 text", param_hint=option)
         if once and name in found:
             raise typer.BadParameter(f"{name} is given twice: {found[name]!r} and {value!r}", param_hint=option)
         found[name] = value

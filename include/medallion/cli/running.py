@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medallion.cli.compute import ComputeOption, bundle_and_compute
 from medallion.cli.output import (
     JsonOption,
     TargetOption,
@@ -40,6 +41,7 @@ def run(
         typer.Option("--only", metavar="TASK,…", help="Run only these: t, +t (with all before), t+ (with all after)."),
     ] = None,
     target: TargetOption = None,
+    compute: ComputeOption = None,
     var: VariableOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show the whole log of failed tasks.")] = False,
     as_json: JsonOption = False,
@@ -53,6 +55,10 @@ def run(
       medallion run RetailHub_Medallion_Pipeline
       medallion run jobs/retailhub/job.json -p run_date=2026-01-31
       medallion run my_bundle::nightly --target dev --only ingest,transform+ --json
+      medallion run RetailHub_Medallion_Pipeline --compute cluster
+
+    --target is a target of the bundle; where the bundle has none of that name, or the job is in no bundle, it is one of
+    [targets] in the settings, as --compute is.
     """
     from medallion.cli.progress import Progress
     from medallion.components.jobs import choose
@@ -61,7 +67,8 @@ def run(
 
     settings = settings_of(ctx)
     variables = assignments(var, "--var")
-    conf = conf_of(assignments(param, "--param"), only)
+    target, compute = bundle_and_compute(settings, job, target, compute)
+    conf = conf_of(assignments(param, "--param"), only, compute)
     chosen = choose(settings, job, target=target, variables=variables)
     check_request(chosen, conf)
     with Progress(chosen.definition.job, quiet=as_json) as progress:
@@ -75,13 +82,15 @@ def run(
     raise typer.Exit(0 if told.state.result in good else 1)
 
 
-def conf_of(parameters: dict[str, str], only: str | None) -> dict[str, Any]:
+def conf_of(parameters: dict[str, str], only: str | None, compute: str | None = None) -> dict[str, Any]:
     """The run's conf, as the DAG factory reads it."""
     conf: dict[str, Any] = {}
     if parameters:
         conf["job_parameters"] = parameters
     if only:
         conf["only"] = [item.strip() for item in only.split(",") if item.strip()]
+    if compute:
+        conf["compute"] = compute
     return conf
 
 
@@ -117,12 +126,12 @@ def execute(
 ) -> Snapshot:
     """Through the scheduler when it knows this very job, else in a process of its own."""
     from medallion.components.local_run import LocalRun, run_locally
-    from medallion.components.served_run import run_served, serving
+    from medallion.components.served_run import run_served, through_server
 
-    record = serving(settings)
-    if record is not None and chosen.served and not target and not variables:
-        return run_served(settings, record, chosen.dag_id, conf, progress.show, progress.say)
-    run_here = LocalRun(settings, chosen, conf, target, variables, beside=record is not None)
+    server = through_server(settings, chosen, target=target, variables=variables)
+    if server is not None and server.takes_it:
+        return run_served(settings, server.server, chosen.dag_id, conf, progress.show, progress.say)
+    run_here = LocalRun(settings, chosen, conf, target, variables, beside=server is not None)
     return run_locally(run_here, progress.show, progress.say)
 
 
@@ -140,4 +149,7 @@ def show_end(settings: Settings, chosen: Chosen, snapshot: Snapshot, *, verbose:
     lines = 100_000 if verbose else 15
     if text := failure_text(places_of(settings).task_logs, snapshot, lines=lines):
         out.print(text, markup=False, soft_wrap=True)
-    out.print(f"{coloured(word(told.state))} after {seconds_of(told)} s, run {told.run_id} ({told.airflow_run_id})")
+    took = f" after {seconds} s" if (seconds := seconds_of(told)) else ""
+    out.print(f"{coloured(word(told.state))}{took}, run {told.run_id} ({told.airflow_run_id})")
+    if told.termination is not None and told.termination.type != "SUCCESS":
+        out.print(told.termination.message, markup=False, soft_wrap=True)

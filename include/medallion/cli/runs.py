@@ -141,7 +141,11 @@ def log_of(
     from medallion.runs.snapshot import Snapshot
 
     index = index_of(told["task_key"])
+    if told["attempt_number"] is None:
+        return "", None
     task_id = naming.for_each_iterations(task) if index >= 0 else task
+    if index < 0 and task in shown.get("loops", {}):
+        task_id = naming.for_each_inputs(task)
     run = Snapshot(shown["dag_id"], shown["airflow_run_id"], None)
     file = log_file(places_of(settings).task_logs, run, task_id, index, told["attempt_number"] + 1)
     said = log_lines(file)
@@ -156,7 +160,8 @@ def show_output(told: dict[str, Any]) -> None:
 
     out = console()
     word = told["result_state"] or told["life_cycle_state"]
-    out.print(f"{told['task_key']}: {coloured(word)}, attempt {told['attempt_number']}")
+    attempt = "no attempt" if told["attempt_number"] is None else f"attempt {told['attempt_number']}"
+    out.print(f"{told['task_key']}: {coloured(word)}, {attempt}")
     for name in ("exit_value", "error", "notebook", "page"):
         if told[name]:
             out.print(f"  {name.replace('_', ' ')}: {told[name]}", soft_wrap=True, markup=False)
@@ -172,6 +177,8 @@ def show_output(told: dict[str, Any]) -> None:
 
 def table_of_runs(found: list[dict[str, Any]]) -> Any:
     """The runs as a table."""
+    from collections import Counter
+
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -181,11 +188,13 @@ def table_of_runs(found: list[dict[str, Any]]) -> Any:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("run", "job", "state", "started", "seconds", "repairs", "Airflow's id"):
         table.add_column(name, justify="right" if name in {"seconds", "repairs"} else "left")
+    several = Counter(job for job, _ in {(item["job"], item["dag_id"]) for item in found})
     for item in found:
         state = coloured(item["result_state"] or item["life_cycle_state"])
         repairs = str(item["repairs"] or "")
+        job = f"{item['job']} ({item['dag_id']})" if several[item["job"]] > 1 else item["job"]
         table.add_row(
-            *(str(item["run_id"]), escape(item["job"]), state, moment(item["start_time"]), seconds(item), repairs),
+            *(str(item["run_id"]), escape(job), state, moment(item["start_time"]), seconds(item), repairs),
             escape(item["airflow_run_id"]),
         )
     return table

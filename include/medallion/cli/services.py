@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,10 +47,12 @@ def up(
       medallion up
       medallion up --detach --port 8081
     """
+    from medallion.components.deployment import require_own_database
     from medallion.components.supervisor import detach as start_detached
     from medallion.components.supervisor import run
 
     settings = settings_of(ctx)
+    require_own_database(settings)
     begun = time.monotonic()
     endpoint = endpoint_for(settings, host, port)
     with Progress(as_json=as_json) as progress:
@@ -74,10 +77,12 @@ def endpoint_for(settings: Settings, host: str | None, port: int | None) -> Endp
     from medallion.components.launcher import AlreadyUpError, hold_lock
     from medallion.components.places import prepare
     from medallion.components.ports import free_port, holder, is_free
+    from medallion.components.sweep import end_left_over
 
     address, number = host or settings.host, port or settings.port
     prepare(settings)
     hold_lock(settings).close()
+    end_left_over(settings)
     if not is_free(address, number):
         who = holder(number) or "a process of another user"
         other = free_port(address, number + 1)
@@ -174,8 +179,8 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from medallion.components.record import Record
 
     settings = settings_of(ctx)
-    record = Record.read(places_of(settings).record)
-    told = state_of(settings, record)
+    record = None if settings.api_url else Record.read(places_of(settings).record)
+    told = state_there(settings.api_url) if settings.api_url else state_of(settings, record)
     told["drivers"] = drivers_of(settings)
     told["notifications_waiting"] = notifications_waiting(settings)
     if as_json:
@@ -183,6 +188,24 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     else:
         show_status(told)
     raise typer.Exit(0 if told["state"] == "healthy" else 1)
+
+
+def state_there(url: str) -> dict[str, Any]:
+    """What the API server of a deployment says of its components; it knows neither processes nor the jobs service."""
+    from medallion.components.health import API_SERVER, REPORTS, health_report
+
+    report = health_report(url.rstrip("/"), timeout=10.0)
+    if report is None:
+        return {"state": "no answer", "url": url, "components": {}}
+    parts = {name: str((report.get(part) or {}).get("status") or "unknown") for name, part in REPORTS.items()}
+    components = {
+        name: {"pid": None, "state": state, "restarts": 0} for name, state in {API_SERVER: "healthy", **parts}.items()
+    }
+    return {
+        "state": "healthy" if set(parts.values()) == {"healthy"} else "starting or ill",
+        "url": url,
+        "components": components,
+    }
 
 
 def state_of(settings: Settings, record: Record | None) -> dict[str, Any]:
@@ -207,15 +230,26 @@ def state_of(settings: Settings, record: Record | None) -> dict[str, Any]:
     return {"state": state, "url": record.url, "supervisor": record.supervisor.pid, "components": components}
 
 
-def drivers_of(settings: Settings) -> list[str]:
-    """The Spark drivers of this home, in the pool's words."""
+def drivers_of(settings: Settings) -> list[dict[str, Any]]:
+    """The Spark drivers of this home."""
     from importlib.util import find_spec
 
     if not settings.home.is_dir() or find_spec("medallion.compute.pool") is None:
         return []
     from medallion.compute.pool import DriverPool
 
-    return [str(driver) for driver in DriverPool(settings).drivers()]
+    return [asdict(driver) for driver in DriverPool(settings).drivers()]
+
+
+def driver_in_words(driver: dict[str, Any]) -> str:
+    """A driver in a line: its name, its state, what it takes and who has it."""
+    parts = [driver["state"]]
+    if driver["pid"]:
+        parts.append(f"process {driver['pid']}")
+    if driver["memory"]:
+        parts.append(f"{driver['memory'] / 2**20:,.0f} MiB")
+    parts.append(f"lent to {', '.join(driver['holders'])}" if driver["holders"] else "lent to nobody")
+    return f"{driver['driver']}: {', '.join(parts)}"
 
 
 def notifications_waiting(settings: Settings) -> int:
@@ -238,9 +272,10 @@ def show_status(told: dict[str, Any]) -> None:
     out.print(f"Airflow: {words.get(told['state'], told['state'])}" + (f" at {told['url']}" if told["url"] else ""))
     for name, item in told["components"].items():
         again = f", started again {item['restarts']} times" if item["restarts"] else ""
-        out.print(f"  {name:<14} {item['state']} (process {item['pid']}{again})")
+        process = f" (process {item['pid']}{again})" if item["pid"] else ""
+        out.print(f"  {name:<14} {item['state']}{process}")
     for driver in told["drivers"]:
-        out.print(f"  Spark driver   {driver}")
+        out.print(f"  Spark driver   {driver_in_words(driver)}", markup=False, soft_wrap=True)
     if count := told["notifications_waiting"]:
         rest = (
             "" if told["state"] == "healthy" else "; `medallion notifications --send` tries now, `medallion up` goes on"
@@ -258,15 +293,18 @@ def airflow(ctx: typer.Context) -> None:
     """
     from medallion.components.configuration import Endpoint, environment, write_configuration
     from medallion.components.database import ensure_database
+    from medallion.components.deployment import refuse_elsewhere, require_own_database
     from medallion.components.places import places_of
     from medallion.components.record import Record
     from medallion.runs.system_tables.store import make_system_tables
 
     settings = settings_of(ctx)
+    require_own_database(settings)
+    refuse_elsewhere(settings)
     record = Record.read(places_of(settings).record)
     if record is None or not record.supervisor.alive:
         write_configuration(settings, Endpoint(settings.host, settings.port))
         ensure_database(settings)
         make_system_tables(settings)
     replace: Callable[..., None] = os.execve
-    replace(sys.executable, [sys.executable, "-m", "airflow", *ctx.args], environment(settings))
+    replace(sys.executable, [sys.executable, "-P", "-m", "airflow", *ctx.args], environment(settings))

@@ -41,6 +41,15 @@ def run_now(
     queue: Annotated[
         bool | None, typer.Option("--queue/--no-queue", help="Whether this run may wait; default: as the job says.")
     ] = None,
+    compute: Annotated[
+        str | None,
+        typer.Option(
+            "--compute",
+            "--target",
+            metavar="NAME",
+            help="Run all tasks on this target of the settings, [targets.NAME], whatever the job says.",
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Show the run until it ends; its result is the status.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,9 +64,12 @@ def run_now(
       medallion run-now nightly --only ingest+ --wait
     """
     from medallion.cli.running import conf_of
+    from medallion.compute.targets import target_named
 
     settings = settings_of(ctx)
-    conf = conf_of(assignments(param, "--param"), only)
+    if compute is not None:
+        target_named(settings, compute)
+    conf = conf_of(assignments(param, "--param"), only, compute)
     chosen = chosen_job(settings, job)
     check(chosen, conf)
     client = client_of(settings)
@@ -159,13 +171,13 @@ def client_of(settings: Settings) -> ApiClient:
     :raises TargetError: none runs.
     """
     from medallion.components.api_client import ApiClient
-    from medallion.components.served_run import serving
+    from medallion.components.deployment import server_of
     from medallion.errors import TargetError
 
-    record = serving(settings)
-    if record is None:
+    server = server_of(settings)
+    if server is None:
         raise TargetError("no scheduler runs for this project", hint="medallion up, or: medallion run JOB")
-    return ApiClient(settings, record.url)
+    return ApiClient(settings, server)
 
 
 def words(client: ApiClient, started: dict[str, Any]) -> str:

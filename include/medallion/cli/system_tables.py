@@ -37,21 +37,25 @@ def rebuild(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from medallion.components.configuration import Endpoint, environment, write_configuration
     from medallion.components.database import ensure_database
     from medallion.components.places import places_of
-    from medallion.errors import RunError
+    from medallion.errors import RunError, TargetError
 
     settings = settings_of(ctx)
     if not places_of(settings).configuration.is_file():
         write_configuration(settings, Endpoint(settings.host, settings.port))
     ensure_database(settings)
-    done = subprocess.run(
-        [sys.executable, "-m", "medallion.runs.system_tables.rebuild"],
-        env=environment(settings),
-        cwd=settings.project,
-        capture_output=True,
-        text=True,
-        timeout=REBUILD_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "medallion.runs.system_tables.rebuild"],
+            env=environment(settings),
+            cwd=settings.project,
+            capture_output=True,
+            text=True,
+            timeout=REBUILD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        hint = "ask again when less runs: what was written counts, and is not written twice"
+        raise TargetError(f"the system tables were not rebuilt within {REBUILD_SECONDS} s", hint=hint) from None
     if done.returncode:
         tail = "\n".join(done.stderr.strip().splitlines()[-5:])
         raise RunError(f"the system tables could not be rebuilt:\n{tail}", hint=f"look at {settings.lake / 'system'}")
@@ -81,4 +85,4 @@ def jobs_service(
     prepare(settings)
     replace: Callable[..., None] = os.execve
     more = ["--check"] if check else []
-    replace(sys.executable, [sys.executable, "-m", "medallion.runs.service", *more], environment(settings))
+    replace(sys.executable, [sys.executable, "-P", "-m", "medallion.runs.service", *more], environment(settings))

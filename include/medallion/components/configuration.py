@@ -7,7 +7,6 @@ the user still wins over it, as everywhere in Airflow.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -15,20 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.components.places import PACKAGE, Places, places_of, prepare, shipped
+from medallion.components.airflow_options import own_options
+from medallion.components.deployment import WRITTEN_BY, require_own_database
+from medallion.components.places import PACKAGE, Places, places_of, prepare
 from medallion.components.ports import free_port
-from medallion.components.secret_files import ADMIN, admin_password, kept_keys, write_private
+from medallion.components.secret_files import admin_password, kept_keys, write_private
+from medallion.compute.master import LOOPBACK
+from medallion.errors import SettingsError
 
 if TYPE_CHECKING:
     from medallion.settings import Settings
 
 LOG_SERVER_PORT = 8793
 """Airflow's default for the server that hands a running task's log to the UI."""
-
-BUSY_SECONDS = 60
-"""How long a process waits for another that writes. SQLite's own 5 s are too few on a busy machine: the run would end."""
-
-Table = dict[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,100 +52,32 @@ class Endpoint:
     @classmethod
     def choose(cls, host: str, port: int) -> Endpoint:
         """An endpoint with free ports for the log servers; `port` is taken as given."""
-        worker = free_port("0.0.0.0", LOG_SERVER_PORT, taken=frozenset({port}))  # noqa: S104  Airflow binds there
-        trigger = free_port("0.0.0.0", worker + 1, taken=frozenset({port}))  # noqa: S104
+        worker = free_port(LOOPBACK, LOG_SERVER_PORT, taken=frozenset({port}))
+        trigger = free_port(LOOPBACK, worker + 1, taken=frozenset({port}))
         return cls(host, port, worker, trigger)
 
 
-def dag_bundles(settings: Settings) -> list[dict[str, object]]:
-    """Airflow's DAG bundles of this project: the folders that the DAG processor reads, in Airflow's own form."""
-    # A wrong job has an import error of its own, and a changed one is parsed alone: see the class.
-    return [
-        {
-            "name": "jobs",
-            "classpath": "medallion.factory.bundle.JobsDagBundle",
-            "kwargs": {"project": str(settings.project), "refresh_interval": 2},
-        }
-    ]
-
-
-def options(settings: Settings, endpoint: Endpoint) -> Table:
-    """Every option that differs from Airflow's default, by section and name. Reasons stand beside the odd ones."""
-    places = places_of(settings)
-    return {
-        ("core", "dags_folder"): str(shipped("dags", settings.project)),
-        ("core", "plugins_folder"): str(shipped("plugins", settings.project)),
-        ("core", "load_examples"): "False",
-        ("core", "executor"): "LocalExecutor",
-        # Each slot is a forked process from the start.
-        ("core", "parallelism"): str(settings.parallelism),
-        # Databricks runs up to 1,000 tasks of a job at once; the slots above are the limit here.
-        ("core", "max_active_tasks_per_dag"): "1000",
-        ("core", "max_active_runs_per_dag"): "1000",
-        # A job's own pause_status decides.
-        ("core", "dags_are_paused_at_creation"): "False",
-        # Inputs of a for-each: up to 5,000 (Airflow: 1,024).
-        ("core", "max_map_length"): "5000",
-        # A changed job counts at once (default: not within 30 s of its last change).
-        ("core", "min_serialized_dag_update_interval"): "0",
-        # A repair runs the job as it is now; so does Airflow's own clear of a run (default: as the run had it).
-        ("core", "rerun_with_latest_version"): "True",
-        ("core", "auth_manager"): "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-        ("core", "simple_auth_manager_users"): f"{ADMIN}:admin",
-        ("core", "simple_auth_manager_passwords_file"): str(places.passwords),
-        # All components are on this machine; its full name often does not resolve on a laptop.
-        ("core", "hostname_callable"): "medallion.components.host.name",
-        # Without it tasks look for the API server at port 8080.
-        ("core", "execution_api_server_url"): f"{endpoint.url}/execution/",
-        ("database", "sql_alchemy_conn"): database_url(places.database),
-        ("api", "host"): endpoint.host,
-        ("api", "port"): str(endpoint.port),
-        ("api", "base_url"): f"{endpoint.url}/",
-        ("api", "workers"): "1",
-        ("api", "instance_name"): "Medallion",
-        ("logging", "base_log_folder"): str(places.task_logs),
-        ("logging", "dag_processor_child_process_log_directory"): str(places.logs / "dag_processor"),
-        ("logging", "worker_log_server_port"): str(endpoint.worker_logs),
-        ("logging", "trigger_log_server_port"): str(endpoint.trigger_logs),
-        # A chain of 8 tasks takes 8.1 s with Airflow's second between looks, 1.5 s with this.
-        ("scheduler", "scheduler_idle_sleep_time"): "0.1",
-        # Bounds how late the end of a failed task is noticed (default 5).
-        ("workers", "min_heartbeat_interval"): "1",
-        # An API server that was killed is back after 10 s, on a very busy machine after 100; tasks wait about 110 s for it
-        # (default: about 10).
-        ("workers", "execution_api_retries"): "40",
-        ("workers", "execution_api_retry_wait_max"): "5",
-        # The bundle looks for new and changed jobs at its refresh_interval and rewrites their DAG files. Airflow parses
-        # a changed file at once; an unchanged one needs no second look (default: every 30 s).
-        ("dag_processor", "refresh_interval"): "5",
-        ("dag_processor", "min_file_process_interval"): "3600",
-        ("dag_processor", "bundle_refresh_check_interval"): "2",
-        ("dag_processor", "parsing_processes"): "1",
-        ("dag_processor", "dag_bundle_config_list"): json.dumps(dag_bundles(settings)),
-        ("usage_data_collection", "enabled"): "False",
-    }
-
-
-def database_url(file: Path) -> str:
-    """SQLAlchemy's address of Airflow's database."""
-    return f"sqlite:///{file}?timeout={BUSY_SECONDS}"
-
-
 def render(table: Mapping[tuple[str, str], str]) -> str:
-    """The text of airflow.cfg. A per cent sign is doubled: Airflow interpolates the file."""
+    """The text of airflow.cfg. A per cent sign is doubled: Airflow interpolates the file.
+
+    :raises SettingsError: a value has several lines.
+    """
     sections: dict[str, list[str]] = {}
     for (section, option), value in table.items():
+        if "\n" in value or "\r" in value:  # the next line would be an option of its own
+            raise SettingsError(f"the option {option} of [{section}] would have a line end in it: {value!r}")
         sections.setdefault(section, []).append(f"{option} = {value.replace('%', '%%')}")
-    head = "# Written by `medallion`; set AIRFLOW__SECTION__OPTION in the environment to change an option.\n"
+    head = f"{WRITTEN_BY}; set AIRFLOW__SECTION__OPTION in the environment to change an option.\n"
     return head + "\n".join(f"[{section}]\n" + "\n".join(lines) + "\n" for section, lines in sections.items())
 
 
 def write_configuration(settings: Settings, endpoint: Endpoint) -> Places:
-    """Make the home's folders, keys, login and airflow.cfg. Raises HomeError."""
+    """Make the home's folders, keys, login and airflow.cfg. Raises HomeError, OtherDeploymentError."""
+    require_own_database(settings)
     places = prepare(settings)
     admin_password(places.passwords)
     keys = kept_keys(places.configuration)
-    text = render(options(settings, endpoint) | keys)
+    text = render(own_options(settings, endpoint) | keys)
     if not places.configuration.is_file() or places.configuration.read_text(encoding="utf-8") != text:
         write_private(places.configuration, text)
     return places

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from medallion.components.api_client import ApiClient, quoted
 from medallion.components.database import aside, local_runs
+from medallion.components.deployment import server_of
 from medallion.components.places import places_of
-from medallion.components.served_run import serving
 from medallion.errors import MedallionError, RunError, TargetError
 from medallion.runs import ids
 from medallion.runs.requests import CancelRequest, leave_request
 from medallion.runs.shape import owner
 
 if TYPE_CHECKING:
+    from medallion.components.deployment import Server
     from medallion.settings import Settings
 
 OBEY_SECONDS = 60
@@ -38,13 +39,18 @@ class Place:
 
 
 def dag_of_job(settings: Settings, job: str | None) -> str | None:
-    """The DAG id of a job that the user names; text that names no job is taken as a DAG id."""
-    from medallion.components.jobs import choose
+    """The DAG id of a job that the user names; text that names no job is taken as a DAG id.
+
+    :raises AmbiguousJobError: several jobs have that name.
+    """
+    from medallion.components.jobs import AmbiguousJobError, choose
 
     if job is None:
         return None
     try:
         return choose(settings, job, target=None, variables={}).dag_id
+    except AmbiguousJobError:
+        raise
     except MedallionError:
         return job
 
@@ -60,7 +66,7 @@ def own_process(settings: Settings, run: str, dag_id: str | None) -> Place | Non
     """The run when a process of its own drives it."""
     for marker, identity in local_runs(places_of(settings)).items():
         try:
-            job, tab, name = marker.read_text(encoding="utf-8").strip().partition("\t")
+            job, tab, name = marker.read_text(encoding="utf-8", errors="replace").strip().partition("\t")
         except OSError:
             continue
         place = Place(job, name)
@@ -85,10 +91,10 @@ def cancel(settings: Settings, run: str, *, job: str | None, task: str | None, w
     place = own_process(settings, run, dag_id)
     if place is not None:
         return cancel_in_process(settings, place, CancelRequest(who, task))
-    record = serving(settings)
-    if record is None:
+    server = server_of(settings)
+    if server is None:
         raise RunError(f"no run {run} goes on", hint="`medallion runs` lists the runs")
-    client = ApiClient(settings, record.url)
+    client = ApiClient(settings, server)
     return client.own("POST", f"{served_place(client, run, dag_id)}/cancel", {"task_key": task})
 
 
@@ -123,9 +129,9 @@ def served_place(client: ApiClient, run: str, dag_id: str | None) -> str:
     return f"/jobs/{quoted(dag_id)}/runs/{quoted(run)}"
 
 
-def repair_served(settings: Settings, url: str, run: str, dag_id: str | None, body: Mapping[str, Any]) -> Place:
+def repair_served(settings: Settings, server: Server, run: str, dag_id: str | None, body: Mapping[str, Any]) -> Place:
     """Repair a run through Airflow's API server; gives the run, which then waits for the scheduler."""
-    client = ApiClient(settings, url)
+    client = ApiClient(settings, server)
     place = served_place(client, run, dag_id)
     # The interface wants to know which repair a later one follows: the one that is there now.
     parts = client.own("GET", place)["repair_history"]

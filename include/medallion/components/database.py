@@ -6,7 +6,6 @@ Importing Airflow takes 3 s, so a stamp beside the database tells that there is 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,15 +13,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medallion.components.configuration import database_url, environment
+from medallion.components.airflow_options import database_url
+from medallion.components.configuration import environment
+from medallion.components.deployment import require_own_database
 from medallion.components.places import Places, places_of
-from medallion.components.record import Identity
+from medallion.compute.folder import is_held
+from medallion.compute.processes import Identity
 from medallion.errors import TargetError
 
 if TYPE_CHECKING:
     from medallion.settings import Settings
 
-MIGRATE_SECONDS = 300
+MIGRATE_SECONDS = 600
 
 
 def stamp_of(places: Places) -> Path:
@@ -31,27 +33,39 @@ def stamp_of(places: Places) -> Path:
 
 
 def is_ready(places: Places) -> bool:
-    """Whether the database needs no migration. A database that is not ours is always asked itself."""
-    if os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
-        return False
+    """Whether the database needs no migration."""
     try:
         return places.database.stat().st_size > 0 and stamp_of(places).read_text() == metadata.version("apache-airflow")
     except OSError:
         return False
 
 
+LONGEST_PID = 10
+
+
 def local_runs_folder(places: Places) -> Path:
-    """Holds a file per run that goes in a process of its own, outside the scheduler: `<pid>-<start>`."""
+    """Holds a file per run that goes in a process of its own, outside the scheduler: `<pid>_<start>_<host>`."""
     return places.airflow_home / "local_runs"
 
 
 def local_runs(places: Places) -> dict[Path, Identity]:
     """The files of runs outside the scheduler and their processes, which may be gone."""
     found = {}
-    for file in local_runs_folder(places).glob("*-*"):
-        pid, _, started = file.name.partition("-")
-        found[file] = Identity(int(pid), float(started))
+    for file in local_runs_folder(places).glob("*_*_*"):
+        pid, started, host = file.name.split("_", 2)
+        if pid.isascii() and pid.isdigit() and len(pid) < LONGEST_PID and file.is_file():
+            found[file] = Identity(int(pid), started, host)
     return found
+
+
+def marker_of(identity: Identity) -> str:
+    """The name of the file of a run outside the scheduler."""
+    return f"{identity.pid}_{identity.started}_{identity.host}"
+
+
+def goes_on(marker: Path, identity: Identity) -> bool:
+    """Whether a run outside the scheduler goes on. That of another host holds a lock on its file for as long as it lives."""
+    return identity.alive if identity.here else is_held(marker)
 
 
 def aside(settings: Settings) -> Places:
@@ -70,24 +84,54 @@ def ensure_database(settings: Settings, places: Places | None = None) -> bool:
 
     :param places: where the database is, when it is not the usual one.
     :returns: whether there was something to do.
+    :raises OtherDeploymentError: the environment names a database that is not ours.
     :raises TargetError: the migration failed; carries its last lines.
     """
+    from filelock import FileLock
+
+    require_own_database(settings)
     variables = connection(places) if places else {}
     places = places or places_of(settings)
-    dead = [file for file, identity in local_runs(places).items() if not identity.alive]
-    if is_ready(places) and not dead:
+    if is_ready(places) and not dead_runs(places):
         return False
-    command = [sys.executable, "-m", "medallion.components.database"]
-    names = [file.read_text(encoding="utf-8") for file in dead]
-    done = subprocess.run(
-        command,
-        env=environment(settings) | variables,
-        input="\n".join(names),
-        capture_output=True,
-        text=True,
-        timeout=MIGRATE_SECONDS,
-        check=False,
-    )
+    places.airflow_home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Airflow's migrations do not bear a second one beside them: of several commands one migrates, the others wait.
+    with FileLock(places.database.with_suffix(".lock"), timeout=MIGRATE_SECONDS):
+        dead = dead_runs(places)
+        if is_ready(places) and not dead:
+            return False
+        make_ready(settings, places, variables, dead)
+    return True
+
+
+def dead_runs(places: Places) -> list[Path]:
+    """The files of runs outside the scheduler whose process is gone."""
+    return [file for file, identity in local_runs(places).items() if not goes_on(file, identity)]
+
+
+def make_ready(settings: Settings, places: Places, variables: dict[str, str], dead: list[Path]) -> None:
+    """Migrate the database and end the runs of dead processes, in a process that may import Airflow.
+
+    :param variables: what names the database to that process.
+    :raises TargetError: see `ensure_database`.
+    """
+    command = [sys.executable, "-P", "-m", "medallion.components.database"]
+    names = [file.read_text(encoding="utf-8", errors="replace") for file in dead]
+    try:
+        done = subprocess.run(
+            command,
+            env=environment(settings) | variables,
+            input="\n".join(names),
+            capture_output=True,
+            text=True,
+            timeout=MIGRATE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TargetError(
+            f"Airflow's database {places.database} was not ready after {MIGRATE_SECONDS} s",
+            hint="the machine is busy, or another program holds the file; ask again",
+        ) from None
     if done.returncode:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
         raise TargetError(
@@ -97,7 +141,6 @@ def ensure_database(settings: Settings, places: Places | None = None) -> bool:
     stamp_of(places).write_text(metadata.version("apache-airflow"), encoding="utf-8")
     for file in dead:
         file.unlink(missing_ok=True)
-    return True
 
 
 def migrate() -> None:

@@ -12,9 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medallion.components.deployment import other_database
 from medallion.components.places import places_of
 from medallion.components.ports import holder, is_free
 from medallion.components.record import Record
+from medallion.core.databases import DAMAGED, damage, kept_aside
 from medallion.errors import MedallionError
 
 if TYPE_CHECKING:
@@ -149,10 +151,10 @@ def jobs_folder(settings: Settings) -> Iterator[Finding]:
             "Jobs", Verdict.WARNING, f"no folder {folder}", "make it, or set `jobs_folder`; see `medallion settings`"
         )
         return
-    from medallion.components.jobs import duplicates, find, read
+    from medallion.components.jobs import find, read
 
     found = read(settings, find(settings, []), target=None, variables={})
-    wrong = sum(len(entry.loaded.errors) for entry in found) + len(duplicates(found))
+    wrong = sum(len(entry.loaded.errors) for entry in found)
     told = f"{sum(len(entry.loaded.jobs) for entry in found)} jobs in {folder}"
     if wrong:
         yield Finding("Jobs", Verdict.WARNING, f"{told}, {wrong} errors", "medallion check")
@@ -173,8 +175,17 @@ def dags(settings: Settings) -> Iterator[Finding]:
 
 def database(settings: Settings) -> Iterator[Finding]:
     """Airflow's database, when it is the SQLite file of this home."""
-    if os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
-        yield ok("Database", "given by AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    if other := other_database(places_of(settings), os.environ):
+        told = f"another deployment's, set by {other}"
+        if settings.api_url:
+            yield ok("Database", f"{told}; runs are asked of {settings.api_url}")
+        else:
+            yield Finding(
+                "Database",
+                Verdict.WARNING,
+                f"{told}; no command runs there",
+                f"set MEDALLION_API_URL to the address of its API server, or take {other} away",
+            )
         return
     file = places_of(settings).database
     if not file.is_file():
@@ -194,6 +205,26 @@ def database(settings: Settings) -> Iterator[Finding]:
             f"{file}: {state}",
             f"medallion down, then move {file.name} away: runs are lost, tables are not",
         )
+
+
+def small_files(settings: Settings) -> Iterator[Finding]:
+    """Our own small databases, and what was kept aside because it was damaged."""
+    places = [
+        *sorted((settings.home / "jobs_service").glob("*.db")),
+        settings.home / "notifications" / "outbox.db",
+        settings.home / "triggers" / "state.db",
+    ]
+    wrong = [f"{place.relative_to(settings.home)}: {told}" for place in places if (told := damage(place))]
+    kept = [file for name in ("jobs_service", "notifications", "triggers") for file in kept_aside(settings.home / name)]
+    kept += sorted((settings.home / "runs").glob(f"*/*/run.json{DAMAGED}*"))
+    if wrong:
+        remedy = "medallion down, then medallion up: it is kept aside and made anew"
+        yield Finding("State files", Verdict.WARNING, "; ".join(wrong), remedy)
+    if kept:
+        told = f"damaged, and kept aside: {', '.join(str(file) for file in kept[:5])}"
+        yield Finding("State files", Verdict.WARNING, told, "remove them when nobody needs them")
+    if not wrong and not kept:
+        yield ok("State files", "whole")
 
 
 def port(settings: Settings) -> Iterator[Finding]:
@@ -237,6 +268,7 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "Jobs": jobs_folder,
     "DAG file": dags,
     "Database": database,
+    "State files": small_files,
     "Port": port,
     "Processes": processes,
 }

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from medallion.components.configuration import Endpoint, environment, write_configuration
-from medallion.components.database import ensure_database, local_runs
+from medallion.components.database import ensure_database, goes_on, local_runs
 from medallion.components.health import API_SERVER, healthy_components
 from medallion.components.places import Places, places_of
 from medallion.components.pulse import SILENT_SECONDS, Pulse
-from medallion.components.record import OWNER, Identity, Record
+from medallion.components.record import OWNER, Record
 from medallion.components.sweep import end_groups, sweep
+from medallion.compute.processes import Identity
 from medallion.errors import MedallionError, TargetError
 from medallion.runs.system_tables.store import make_system_tables
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 COMPONENTS = (API_SERVER, "scheduler", "dag-processor", "triggerer", "jobs-service")
 OWN_MODULES = {"jobs-service": "medallion.runs.service"}
 """Components that are not Airflow's, and their modules."""
+AIRFLOW_MODULE = "medallion.components.airflow_component"
 HEALTHY_SECONDS = 240
 """How long the first start may take; 15 to 60 s were seen on two cores."""
 STOP_SECONDS = 12
@@ -59,7 +61,7 @@ class Component:
 
     name: str
     process: subprocess.Popen[bytes] | None = None
-    identity: Identity = field(default_factory=lambda: Identity(0, 0.0))
+    identity: Identity = field(default_factory=lambda: Identity(0, "", ""))
     deaths: int = 0
     delay: float = FIRST_DELAY
     started: float = 0.0
@@ -242,7 +244,7 @@ class Launcher:
 def command_of(name: str) -> list[str]:
     """The command line of a component."""
     own = OWN_MODULES.get(name)
-    return [sys.executable, "-m", own] if own else [sys.executable, "-m", "airflow", name]
+    return [sys.executable, "-P", "-m", own] if own else [sys.executable, "-P", "-m", AIRFLOW_MODULE, name]
 
 
 def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -266,7 +268,7 @@ def tail(log: Path, lines: int) -> str:
 
 def refuse_beside_runs(places: Places) -> None:
     """Refuse to start beside a run outside the scheduler: the scheduler would take its tasks up as well."""
-    going = [identity.pid for identity in local_runs(places).values() if identity.alive]
+    going = [identity.pid for marker, identity in local_runs(places).items() if goes_on(marker, identity)]
     if going:
         raise AlreadyUpError(
             f"a run of `medallion run` uses the database (process {', '.join(map(str, going))})",

@@ -10,18 +10,19 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from medallion.components.configuration import Endpoint, environment, write_configuration
 from medallion.components.database import aside, connection, ensure_database, local_runs_folder
-from medallion.components.jobs import find, names_of, read
+from medallion.components.jobs import find
 from medallion.components.launcher import tail
 from medallion.components.places import places_of
 from medallion.components.record import OWNER
 from medallion.components.run_process import BUNDLE, Request
 from medallion.errors import MedallionError, RunError, TargetError
+from medallion.project.registry import EXTRA_JOBS, JobRegistry, source_path
 from medallion.runs.snapshot import Snapshot
 from medallion.runs.stored import snapshot_of
 from medallion.runs.system_tables.store import make_system_tables
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from medallion.components.jobs import Chosen
     from medallion.settings import Settings
 
-EXTRA_JOBS = "MEDALLION_EXTRA_JOBS"
 CANCEL_SECONDS = 30
 """How long a run may take to end after Ctrl-C."""
 LEAVE_SECONDS = 5
@@ -77,12 +77,17 @@ class LocalRun:
         make_system_tables(self.settings)
         return self.environment() | (connection(places) if places else {})
 
+    def settled(self) -> LocalRun:
+        """This run with the DAG id that its job keeps from here on."""
+        (dag_id,) = JobRegistry(self.settings).by_ids([self.chosen.definition], with_variables=bool(self.variables))
+        return replace(self, chosen=replace(self.chosen, dag_id=dag_id))
+
     def environment(self) -> dict[str, str]:
         """The environment of the run's process: only the chosen definition is read, as the command line reads it."""
         bundle = {
             "name": BUNDLE,
-            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {"path": str(self.folder)},
+            "classpath": "medallion.factory.bundle.RunDagBundle",
+            "kwargs": {"path": str(self.folder), "project": str(self.settings.project)},
         }
         variables = environment(self.settings) | {
             OWNER: str(self.settings.home),
@@ -102,7 +107,7 @@ class LocalRun:
         return places_of(self.settings).airflow_home / "run_dags" / name
 
     def write_dag_files(self) -> Path:
-        """The DAG file of the chosen definition alone: a job elsewhere may have the name of one in the jobs folder.
+        """The DAG file of the chosen definition alone.
 
         A job that starts others gets the files of those too, one each, so that a wrong one hurts no other.
         """
@@ -110,11 +115,9 @@ class LocalRun:
         file = self.folder / "job.py"
         sources = {file: self.chosen.source}
         if self.starts_jobs:
-            others = read(self.settings, find(self.settings, []), target=self.target, variables=self.variables)
-            for number, other in enumerate(others):
-                taken = {names_of(definition)[1] for definition in other.loaded.jobs}
-                if other.path != self.chosen.source and self.chosen.dag_id not in taken:
-                    sources[self.folder / f"other_{number}.py"] = other.path
+            for number, other in enumerate(find(self.settings, [])):
+                if source_path(other).resolve() != source_path(self.chosen.source).resolve():
+                    sources[self.folder / f"other_{number}.py"] = other
         for old in self.folder.glob("*.py"):
             old.unlink()
         for place, source in sources.items():
@@ -150,10 +153,11 @@ def run_locally(run: LocalRun, show: Show, say: Callable[[str], None]) -> Snapsh
     """
     starter = prestart(run, say)
     variables = run.prepare()
+    run = run.settled()
     log = places_of(run.settings).logs / "run.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "medallion.components.run_process"],
+            [sys.executable, "-P", "-m", "medallion.components.run_process"],
             env=variables,
             cwd=run.settings.project,
             stdin=subprocess.PIPE,
@@ -236,15 +240,16 @@ def prestart(run: LocalRun, say: Callable[[str], None]) -> threading.Thread | No
 
     def start() -> None:
         from medallion.compute.pool import DriverPool
-        from medallion.compute.targets import driver_for_task
+        from medallion.compute.targets import Wish, driver_for_task
 
-        pool = DriverPool(run.settings)
+        pool, definition = DriverPool(run.settings), run.chosen.definition
         with contextlib.suppress(MedallionError, OSError):
-            specs = [
-                driver_for_task(run.settings, task, run.chosen.definition.job)
-                for task in tasks
-                if task.kind in SPARK_TASKS
-            ]
+            specs = []
+            for outer in tasks:
+                if outer.kind in SPARK_TASKS:
+                    inner = outer.payload.task if outer.kind == "for_each_task" else outer
+                    wish = Wish.of(definition, run.conf, inner.task_key, outer.task_key, dag_id=run.chosen.dag_id)
+                    specs.append(driver_for_task(run.settings, inner, definition.job, wish=wish))
             for spec in dict.fromkeys(specs):
                 pool.prestart(spec, say)
 

@@ -59,7 +59,8 @@ def prepare(settings: Settings) -> Places:
     """Make the folders. Raises HomeError when the home cannot be written."""
     places = places_of(settings)
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_private(settings.home)
         # Secrets and the database live here: nobody else needs to look in.
         places.airflow_home.mkdir(mode=0o700, exist_ok=True)
         places.task_logs.mkdir(parents=True, exist_ok=True)
@@ -83,3 +84,10 @@ def shipped(name: str, project: Path) -> Path:
     """
     candidates = (project / name, PACKAGE / "airflow_home" / name, PACKAGE.parents[1] / name)
     return next((folder for folder in candidates if any(folder.glob("*.py"))), project / name)
+
+
+def keep_private(folder: Path) -> None:
+    """Take away what other users may do in a folder of ours: logs, tables and records lie below."""
+    state = folder.stat()
+    if state.st_uid == os.getuid() and state.st_mode & 0o077:
+        folder.chmod(0o700)

@@ -28,6 +28,8 @@ MODULES = (
     "medallion.compute.catalog",
     "medallion.compute.pool",
     "medallion.compute.targets",
+    "medallion.runs.writes",
+    "medallion.runtime.reads",
     "medallion.runtime.launch",
     "medallion.settings",
     "setproctitle",
@@ -51,5 +53,8 @@ def import_ahead() -> None:
         with contextlib.suppress(ImportError):
             import_module(name)
     from medallion.runtime.spare_start import source_digest
+    from medallion.spec.triggers import Continuous, CronSchedule, Trigger
 
+    for model in (Continuous, CronSchedule, Trigger):
+        model.model_rebuild()  # else at its first use, in each task: 2 ms
     source_digest()  # it looks at every module of this package: 3 ms a task

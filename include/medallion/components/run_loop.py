@@ -24,8 +24,11 @@ from typing import TYPE_CHECKING, Any
 from medallion.components.task_process import defer_in_child, supervise_in_child
 from medallion.errors import RunError
 from medallion.runs.cancel import ENDED_TASK, Canceller
+from medallion.runs.job_versions import pin
 from medallion.runs.metadata import snapshot_of_run
+from medallion.runs.notes import read_notes
 from medallion.runs.requests import requests_of
+from medallion.runs.time_limits import LIMIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +76,8 @@ class RunLoop:
     slots: dict[Any, Slot] = field(default_factory=dict)
     last: Snapshot | None = None
     told: float = 0.0
+    begun: dict[tuple[str, str], float] = field(default_factory=dict)
+    """By run, when it was first seen on the monotonic clock: the wall clock may be set while it goes on."""
 
     def __post_init__(self) -> None:
         """Fork, not spawn: a task starts with Airflow imported."""
@@ -143,7 +148,7 @@ class RunLoop:
 
             instance.state = TaskInstanceState.QUEUED
             self.session.commit()
-            workload = ExecuteTask.make(instance, bundle_info=BundleInfo(name=self.bundle, version=None))
+            workload = ExecuteTask.make(instance, bundle_info=BundleInfo(name=self.bundle, version=run.bundle_version))
             target, arguments = supervise_in_child, (workload,)
         process = self.fork.Process(target=target, args=arguments)
         process.start()
@@ -195,13 +200,16 @@ class RunLoop:
                 run.dag = dag
                 run.state = DagRunState.RUNNING
                 run.start_date = timezone.utcnow()
+                pin(self.session, run, self.home, versioned=True)
                 self.runs.append(run)
                 run.notify_dagrun_state_changed(msg="started")
 
     def out_of_time(self, run: DagRun) -> bool:
-        """Whether the job's own time-out has passed."""
-        limit = run.dag.dagrun_timeout if run.dag else None
-        return bool(limit and run.start_date and time.time() - run.start_date.timestamp() > limit.total_seconds())
+        """Whether the job's own time-out has passed; a changed one counts for a run that goes on."""
+        limit = run.dag.dagrun_timeout.total_seconds() if run.dag and run.dag.dagrun_timeout else 0.0
+        limit = float(read_notes(self.home, run.dag_id, run.run_id).get(LIMIT, limit))
+        begun = self.begun.setdefault((run.dag_id, run.run_id), time.monotonic())
+        return bool(limit and run.start_date and time.monotonic() - begun > limit)
 
     def obey(self) -> None:
         """Cancel what people asked for meanwhile."""

@@ -103,19 +103,23 @@ def marked(request: Request) -> Iterator[Path]:
     After an error the file stays when it names a run, which has not ended then: the next start of Airflow ends it. Who
     ends this process may have taken the file away already.
     """
-    from medallion.components.record import Identity
+    from medallion.components.database import marker_of
+    from medallion.compute.folder import hold
+    from medallion.compute.processes import Identity
 
     identity = Identity.of(os.getpid())
     folder = Path(request.markers)
     folder.mkdir(exist_ok=True)
-    marker = folder / f"{identity.pid}-{identity.started}"
-    marker.touch()
+    marker = folder / marker_of(identity)
+    held = hold(marker)
     try:
         yield marker
     except BaseException:
         if marker.exists() and not marker.stat().st_size:
             marker.unlink(missing_ok=True)
         raise
+    finally:
+        held.close()
     marker.unlink(missing_ok=True)
 
 
@@ -212,6 +216,8 @@ def make_run(request: Request, dag: SerializedDAG, session: Session) -> DagRun:
     from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
+    from medallion.runs.job_versions import pin
+
     now = datetime.now(UTC)
     run = dag.create_dagrun(
         run_id=DagRun.generate_run_id(run_type=DagRunType.MANUAL, logical_date=None, run_after=now),
@@ -228,6 +234,7 @@ def make_run(request: Request, dag: SerializedDAG, session: Session) -> DagRun:
     )
     run.dag = dag
     run.queued_at = run.queued_at or now
+    pin(session, run, Settings.load().home, versioned=True)
     session.commit()
     return run
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medallion.components.api_client import ApiClient
-from medallion.components.places import places_of
-from medallion.components.record import Record
+from medallion.components.deployment import OtherDeploymentError, Server, server_of
 from medallion.errors import RunError, TargetError
 from medallion.runs import ids
 from medallion.runs.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from medallion.components.jobs import Chosen
     from medallion.settings import Settings
 
 POLL = 0.5
@@ -25,27 +26,52 @@ ABSENT_SECONDS = 90
 Show = Callable[[Snapshot], None]
 
 
-def serving(settings: Settings) -> Record | None:
-    """The record of this home's components when a scheduler may be among them; None when nothing is up."""
-    record = Record.read(places_of(settings).record)
-    return record if record is not None and record.supervisor.alive else None
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A server that is up.
+
+    :param takes_it: it runs this very job; else the run goes beside it, with a database of its own.
+    """
+
+    server: Server
+    takes_it: bool
+
+
+def through_server(
+    settings: Settings, chosen: Chosen, *, target: str | None, variables: Mapping[str, str]
+) -> Through | None:
+    """The server that is up and whether it runs a job as it was chosen; None when a run goes in a process of its own.
+
+    :raises OtherDeploymentError: it is a deployment's, and does not run this job: nothing runs here in its place.
+    """
+    server = server_of(settings)
+    if server is None:
+        return None
+    takes_it = chosen.served and not target and not variables
+    if not takes_it and not server.own:
+        why = "with --target or --var" if chosen.served else f"of {chosen.source}, outside {settings.jobs_folder}"
+        raise OtherDeploymentError(
+            f"the deployment at {server.url} runs jobs as it was set up to, not one {why}",
+            hint="take MEDALLION_API_URL away to run it on this machine",
+        )
+    return Through(server, takes_it)
 
 
 def run_served(
-    settings: Settings, record: Record, dag_id: str, conf: Mapping[str, Any], show: Show, say: Callable[[str], None]
+    settings: Settings, server: Server, dag_id: str, conf: Mapping[str, Any], show: Show, say: Callable[[str], None]
 ) -> Snapshot:
     """Start a run and watch it to its end. Ctrl-C stops the watching, not the run.
 
     :raises RunError: the scheduler does not know the DAG.
     :raises TargetError: the server does not answer.
     """
-    client = ApiClient(settings, record.url)
+    client = ApiClient(settings, server)
     known = wait_for_dag(client, dag_id, say)
     if known.get("is_paused"):
-        say(f"the DAG is paused in Airflow: the run waits until it is not; {record.url}/dags/{dag_id}")
+        say(f"the DAG is paused in Airflow: the run waits until it is not; {server.url}/dags/{dag_id}")
     started = client.run_now(dag_id, conf)
     run_id = str(started["airflow_run_id"])
-    say(f"{record.url}/dags/{dag_id}/runs/{run_id}")
+    say(f"{server.url}/dags/{dag_id}/runs/{run_id}")
     if started["skipped"]:
         say(str(started["skipped"]))
     return watch(client, dag_id, run_id, tuple(conf.get("only") or ()), show)
@@ -83,7 +109,7 @@ def patiently(client: ApiClient, ask: Callable[[], Snapshot], seconds: float = A
         try:
             return ask()
         except TargetError:
-            if time.monotonic() > end or serving(client.settings) is None:
+            if time.monotonic() > end or server_of(client.settings) is None:
                 raise
         time.sleep(POLL)
 

@@ -66,24 +66,30 @@ def query(settings: Settings, text: str, *, limit: int, say: Callable[[str], Non
             session = gateways.root_session(gateway).newSession()
             frame = None
             for statement in statements:
-                frame = in_words(lambda sql=statement.text: session.sql(sql))
+                frame = in_words(lambda sql=statement.text: session.sql(sql), statement.text, session)
             answer: Answer = in_words(lambda: read(gateway, frame, limit))
             return answer
     finally:
         pool.release(holder)
 
 
-def in_words(work: Callable[..., Any]) -> Any:
-    """Do something in the JVM; an exception there becomes Spark's own words."""
+def in_words(work: Callable[..., Any], text: str = "", session: Any = None) -> Any:
+    """Do something in the JVM; an exception there becomes Spark's own words.
+
+    :param text: the statement, for a hint on columns of system tables.
+    """
     from py4j.protocol import Py4JError, Py4JJavaError
+
+    from medallion.runtime.spark.column_hints import column_hint
 
     try:
         return work()
     except Py4JJavaError as error:
         thrown = error.java_exception
-        text = str(thrown.getMessage() or thrown.toString())
+        words = str(thrown.getMessage() or thrown.toString())
+        hint = column_hint(words, text, lambda name: list(session.table(name).columns()))
         # After the words come the plan and the JVM's stack.
-        raise SqlError(re.split(r"\n\nJVM stacktrace:|;\n['+]", text)[0].strip()) from None
+        raise SqlError(re.split(r"\n\nJVM stacktrace:|;\n['+]", words)[0].strip(), hint=hint) from None
     except Py4JError as error:
         raise SqlError(f"the driver does not answer: {error}", hint="try again; a new driver is started") from None
 

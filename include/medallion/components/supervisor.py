@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from medallion.components.configuration import Endpoint, environment
 from medallion.components.health import healthy_components
 from medallion.components.launcher import COMPONENTS, HEALTHY_SECONDS, Launcher, hold_lock, tail
-from medallion.components.places import places_of, prepare
+from medallion.components.places import prepare
 from medallion.components.record import OWNER, Record
-from medallion.components.sweep import end_supervised
+from medallion.components.sweep import end_left_over
 from medallion.errors import TargetError
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def run(settings: Settings, endpoint: Endpoint, report: Report, progress: Progre
     prepare(settings)
     lock = hold_lock(settings)
     try:
-        stale = Record.read(places_of(settings).record)
-        if stale is not None and end_supervised(stale):
+        if end_left_over(settings):
             report("medallion", "ended components that an earlier start had left")
         launcher = Launcher(settings, endpoint, report)
         catch_signals(launcher)
@@ -73,7 +72,7 @@ def detach(settings: Settings, endpoint: Endpoint, progress: Progress) -> Record
     begun = time.time()
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "medallion.components.supervisor", endpoint.host, str(endpoint.port)],
+            [sys.executable, "-P", "-m", "medallion.components.supervisor", endpoint.host, str(endpoint.port)],
             env=environment(settings) | {OWNER: str(settings.home)},
             cwd=settings.project,
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 """Ends what worked for a home folder: the supervisor, components, drivers, the spare process, left-over tasks.
 
-In the user's shell and in the supervisor. Every process is checked by its start time before it is signalled.
+In the user's shell and in the supervisor. Every process is checked by its start before it is signalled; those of another
+host are left alone.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion.components.database import local_runs
+from medallion.components.deployment import held_elsewhere
 from medallion.components.places import places_of
-from medallion.components.record import OWNER, Identity, Record
+from medallion.components.record import OWNER, Record
+from medallion.compute.processes import Identity, is_running, of_this_host
 
 if TYPE_CHECKING:
     import psutil
@@ -38,13 +41,13 @@ def end_everything(settings: Settings) -> list[str]:
     ended = []
     if record is not None:
         ended += end_supervised(record)
-    for file, identity in local_runs(places).items():
+    for identity in local_runs(places).values():
         if identity.alive and identity.pid != os.getpid():
             end(identity, SUPERVISOR_SECONDS)
             ended.append(f"a run (process {identity.pid})")
-        del file
     ended += sweep(settings)
-    places.record.unlink(missing_ok=True)
+    if not held_elsewhere(settings):
+        places.record.unlink(missing_ok=True)
     return ended
 
 
@@ -59,6 +62,12 @@ def end_supervised(record: Record) -> list[str]:
         end_groups(left, grace=GRACE)
         ended.append(f"{len(left)} components that had lost their supervisor")
     return ended
+
+
+def end_left_over(settings: Settings) -> list[str]:
+    """End components whose supervisor is gone, which hold the port and the database. The caller knows that nobody is up."""
+    record = Record.read(places_of(settings).record)
+    return end_supervised(record) if record is not None and not record.supervisor.alive else []
 
 
 def sweep(settings: Settings) -> list[str]:
@@ -84,15 +93,20 @@ def stop_drivers(settings: Settings) -> list[str]:
 
 
 def marked(home: Path) -> list[psutil.Process]:
-    """Processes of this user whose environment says that they work for `home`; not this one and those above it."""
+    """Processes of this user whose environment says that they work for `home`; not this one and those above it.
+
+    A home that is reached by a link is the same home.
+    """
     import psutil
 
-    own = psutil.Process()
+    own, real = psutil.Process(), os.path.realpath(home)
     spared = {own.pid, *(parent.pid for parent in own.parents())}
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid not in spared and process.environ().get(OWNER) == str(home):
+            owner = process.environ().get(OWNER) if process.pid not in spared else None
+            ours = owner is not None and os.path.realpath(owner) == real
+            if ours and of_this_host(process.pid):
                 found.append(process)
     return found
 
@@ -135,26 +149,14 @@ def end_groups(identities: Iterable[Identity], *, grace: float) -> None:
                     os.kill(identity.pid, signal.SIGTERM)
         wait_gone(leaders, grace)
     for identity in leaders:
-        if identity.started and not taken_over(identity):
+        if identity.here and identity.started and not taken_over(identity):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(identity.pid, signal.SIGKILL)
 
 
 def taken_over(identity: Identity) -> bool:
     """Whether another process has the id now. A kernel does not give out the id of a group that has members."""
-    import psutil
-
-    return psutil.pid_exists(identity.pid) and not identity.alive and not is_zombie(identity.pid)
-
-
-def is_zombie(pid: int) -> bool:
-    """Whether a process has ended and waits to be reaped."""
-    import psutil
-
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
+    return is_running(identity.pid, None) and not identity.alive
 
 
 def wait_gone(identities: Iterable[Identity], seconds: float) -> None:
