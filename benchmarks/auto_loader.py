@@ -1,6 +1,6 @@
 """A million orders in JSON files through Auto Loader, beside Spark's plain file stream with the schema given.
 
-    python benchmarks/auto_loader.py [--orders 1000000] [--files 100] [--rounds 3]
+    python benchmarks/auto_loader.py [--orders 1000000] [--files 100] [--rounds 5]
 
 Both append to a Delta table by an availableNow stream on one warm driver, in turns. Auto Loader finds the schema with
 types, keeps it, and has a rescued data column; the plain stream does none of that. Wanted: at most 1.2 times the time.
@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--orders", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     with home() as environment:
         found = measure(Settings.load(PROJECT, environ=environment), given)

@@ -83,7 +83,7 @@ def main() -> None:
     """Measure one of them."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["loop", "thousand", "shapes"])
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     if arguments.what == "thousand":
         with serving("script_thousand") as client:
@@ -100,7 +100,10 @@ def main() -> None:
             "100 tasks in a fan": ("script_fan_100", "plain_fan_100"),
         },
     }[arguments.what]
-    keep("for_each" if arguments.what == "loop" else "shapes", {"seconds": compare(pairs, arguments.rounds)})
+    keep(
+        "for_each" if arguments.what == "loop" else "shapes",
+        {"rounds": arguments.rounds, "seconds": compare(pairs, arguments.rounds)},
+    )
 
 
 if __name__ == "__main__":

@@ -92,12 +92,16 @@ def measure(rounds: int) -> dict[str, object]:
 
     for number in range(3):
         start(number)
-    warm = [start(10 + number) for number in range(rounds)]
-    fresh = [start(100 + number, spare=False) for number in range(3)]
+    warm, fresh = [], []
+    for number in range(rounds):
+        warm.append(start(10 + number))
+        if number % 3 == 0:
+            fresh.append(start(100 + number, spare=False))
+            start(200 + number)  # the driver and the machine are at rest again
     driver = next(item for item in pool.drivers() if item.state == "ready")
     idle = {"driver JVM": pss(psutil.Process(driver.pid)), "its host": pss(psutil.Process(driver.host_pid))}
     before = {process.pid for process in psutil.process_iter()}
-    threads = [threading.Thread(target=start, args=(200 + number,), kwargs={"sleep": 8}) for number in range(4)]
+    threads = [threading.Thread(target=start, args=(300 + number,), kwargs={"sleep": 8}) for number in range(4)]
     for thread in threads:
         thread.start()
     time.sleep(6)
@@ -107,6 +111,7 @@ def measure(rounds: int) -> dict[str, object]:
         thread.join()
     pool.stop()
     return {
+        "rounds": len(fresh),
         "seconds to the first line": {
             "spare process, median": round(median(warm), 3),
             "worst": round(max(warm), 3),

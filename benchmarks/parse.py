@@ -1,9 +1,10 @@
 """Parsing: 1, 100 and 1,000 jobs of 8 tasks as job JSON, as the same DAGs written by hand, and as dag-factory's YAML.
 
-    python benchmarks/parse.py [--counts 1 100 1000] [--rounds 3]
+    python benchmarks/parse.py [--counts 1 100 1000] [--rounds 5]
 
-Each figure is the time of a DAG file in a process of its own, after Airflow, the operators and the libraries are imported.
-"task" is what a task process does: the one job that it runs, out of all of them.
+Each figure is the CPU time of a DAG file in a process of its own, after Airflow, the operators and the libraries are
+imported. "task" is what a task process does: the job of its run, as it was when the run began. Beside it stands the same DAG
+by hand, "alone" in its file; both are parsed for the second time in their process.
 """
 
 from __future__ import annotations
@@ -20,30 +21,34 @@ from measure import keep, median, run
 TASKS = 8
 
 OURS = """
-import time, sys
+import re, sys, time
 from pathlib import Path
-import medallion.factory.dag, medallion.factory.dagfile
+import medallion.factory.dag
+from medallion.factory.dagfile import load_into, load_version
 project = Path(sys.argv[1])
-def parse(only=None):
+def timed(load, **given):
     names = {}
-    started = time.perf_counter()
-    medallion.factory.dagfile.load_into(names, project=project, only=only)
-    return time.perf_counter() - started, names
-first, names = parse()
+    started = time.process_time()
+    load(names, project=project, **given)
+    return time.process_time() - started, names
+passed, names = timed(load_into)
 assert len(names) == int(sys.argv[2]), len(names)
 if sys.argv[3] == "task":
-    first, names = parse("job_0")
+    version = re.search("[*]Version[*]+: `([0-9a-f]+)`", names["job_0"].doc_md)[1]
+    timed(load_version, version=version)
+    passed, names = timed(load_version, version=version)
     assert len(names) == 1
-print(first)
+print(passed)
 """
 
 RIVAL = """
 import runpy, sys, time
 import airflow.sdk, airflow.providers.standard.operators.bash
 {imports}
-started = time.perf_counter()
-names = runpy.run_path(sys.argv[1])
-passed = time.perf_counter() - started
+for _ in range(int(sys.argv[3])):
+    started = time.process_time()
+    names = runpy.run_path(sys.argv[1])
+    passed = time.process_time() - started
 assert sum(type(item).__name__ == "DAG" for item in names.values()) == int(sys.argv[2])
 print(passed)
 """
@@ -83,14 +88,17 @@ def write_jobs(folder: Path, count: int) -> None:
         (folder / "jobs" / f"job_{number}.json").write_text(json.dumps(job(number)), encoding="utf-8")
 
 
-def write_by_hand(file: Path, count: int) -> None:
-    """The same DAGs as a person writes them."""
+def write_by_hand(file: Path, count: int, first: int = 0) -> None:
+    """The same DAGs as a person writes them.
+
+    :param first: number of the first one.
+    """
     lines = [
         "from datetime import timedelta",
         "from airflow.sdk import DAG, Param",
         "from airflow.providers.standard.operators.bash import BashOperator",
     ]
-    for number in range(count):
+    for number in range(first, first + count):
         lines.append(
             f"with DAG('job_{number}', description='made for the benchmark', schedule='0 2 * * *', catchup=False, "
             "max_active_runs=1, params={'catalog': Param('main', type='string'), 'day': Param('2026-01-01', type='string')}"
@@ -146,12 +154,13 @@ def seconds_of(code: str, arguments: list[str], environment: dict[str, str]) -> 
     return float(run([sys.executable, "-c", code, *arguments], environment).output.split()[-1])
 
 
-def measure(count: int, rounds: int) -> dict[str, float]:
-    """Milliseconds for one number of jobs."""
+def measure(count: int, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds of each round for one number of jobs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_jobs(folder, count)
         write_by_hand(folder / "by_hand.py", count)
+        write_by_hand(folder / "alone.py", 1)
         loader = write_dag_factory(folder, count)
         plugins = Path(__file__).parent.parent / "plugins"
         environment = {
@@ -163,33 +172,36 @@ def measure(count: int, rounds: int) -> dict[str, float]:
         ours = [name, str(count)]
         code = RIVAL.format(imports="")
         factory = RIVAL.format(imports="import dagfactory")
-        samples: dict[str, list[float]] = {key: [] for key in ("medallion", "task", "by_hand", "dag_factory")}
+        samples: dict[str, list[float]] = {key: [] for key in ("medallion", "task", "by_hand", "alone", "dag_factory")}
         run(
             [sys.executable, "-c", OURS, *ours, "all"], environment
         )  # fills the cache, as the dag processor's first parse
         for _ in range(rounds):
             samples["medallion"].append(seconds_of(OURS, [*ours, "all"], environment))
             samples["task"].append(seconds_of(OURS, [*ours, "task"], environment))
-            samples["by_hand"].append(seconds_of(code, [str(folder / "by_hand.py"), str(count)], environment))
-            samples["dag_factory"].append(seconds_of(factory, [str(loader), str(count)], environment))
-        return {key: round(median(values) * 1000, 1) for key, values in samples.items()}
+            samples["by_hand"].append(seconds_of(code, [str(folder / "by_hand.py"), str(count), "1"], environment))
+            samples["alone"].append(seconds_of(code, [str(folder / "alone.py"), "1", "2"], environment))
+            samples["dag_factory"].append(seconds_of(factory, [str(loader), str(count), "1"], environment))
+        return {key: [round(value * 1000, 1) for value in values] for key, values in samples.items()}
 
 
 def main() -> None:
     """Measure and keep the ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 100, 1000])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     found = {}
     for count in arguments.counts:
-        milliseconds = measure(count, arguments.rounds)
+        rounds = measure(count, arguments.rounds)
+        milliseconds = {key: median(values) for key, values in rounds.items()}
         found[str(count)] = {
-            "milliseconds": milliseconds,
+            "milliseconds": rounds,
             "medallion / by hand": round(milliseconds["medallion"] / milliseconds["by_hand"], 2),
             "dag-factory / medallion": round(milliseconds["dag_factory"] / milliseconds["medallion"], 2),
+            "task / by hand alone": round(milliseconds["task"] / milliseconds["alone"], 2),
         }
-    keep("parse", {"jobs": found})
+    keep("parse", {"rounds": arguments.rounds, "jobs": found})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A pipeline task beside `spark-pipelines run`, on one warm driver: the same datasets, everything started over each time.
 
-    python benchmarks/pipelines_task.py [--rows 200000] [--rounds 3]
+    python benchmarks/pipelines_task.py [--rows 200000] [--rounds 5]
 
 (a) the pipeline task, from the request for its process to its result, event log written; (b) Spark's own command, in its
 remote mode, since only so does it find the catalogs; (c) the pipeline task with three expectations, which Spark lacks.
@@ -149,7 +149,7 @@ def main() -> None:
     """Measure and keep the ratios."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         seconds = measure(Path(folder), arguments.rows, arguments.rounds)

@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=18680)
     given = parser.parse_args()
     from medallion.components.api_client import ApiClient
+    from medallion.components.deployment import Server
     from medallion.components.places import places_of
     from medallion.components.record import Record
     from medallion.settings import Settings
@@ -71,7 +72,7 @@ def main() -> None:
         with home(MEDALLION_JOBS_FOLDER=folder, MEDALLION_PORT=str(given.port)) as environment:
             run([MEDALLION, "up", "--detach"], environment)
             settings = Settings.load(environ=environment)
-            client = ApiClient(settings, f"http://127.0.0.1:{given.port}")
+            client = ApiClient(settings, Server(f"http://127.0.0.1:{given.port}", own=True))
             until(lambda: client.dag(JOB["name"]), "the DAG")
             seconds = delays(client, settings.lake, given.rounds)
             record = Record.read(places_of(settings).record)
