@@ -13,6 +13,7 @@ from medallion.triggers.continuous import ContinuousTimetable
 from medallion.triggers.timetables import PeriodicTimetable, QuartzTimetable, UnfiredTimetable
 from medallion.triggers.watched import EarliestTimetable, WatchedTimetable
 from medallion.web.app import LazyApp
+from medallion.web.jobs_api import app as jobs_api
 
 
 class MedallionPlugin(AirflowPlugin):
@@ -24,7 +25,7 @@ class MedallionPlugin(AirflowPlugin):
         *(EarliestTimetable, WatchedTimetable, UnfiredTimetable),
     ]
     listeners = [listener, preload, succession, trigger_listener, missed]
-    fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}]
+    fastapi_apps = [{"app": LazyApp(), "url_prefix": "/lakeflow", "name": "lakeflow"}, *jobs_api.mounts()]
     external_views = [
         {
             "name": "Triggers",

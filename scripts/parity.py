@@ -29,7 +29,7 @@ READING = "tests/spec/test_job.py::test_every_field_survives_a_round_trip"
 STATES = {
     "works": "works",
     "ignored": "accepted and ignored",
-    "databricks": "Databricks target only",
+    "databricks": "Databricks only, not yet here",
     "refused": "refused",
 }
 """Tables of parity.toml and their words on the page."""

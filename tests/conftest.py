@@ -13,6 +13,7 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent
 
+NEEDS_ROOT = pytest.StashKey[list[str]]()
 JOBS_FOLDER = Path(os.environ.get("MEDALLION_JOBS_FOLDER", PROJECT / "jobs"))
 """The jobs that the integrity checks look at: ours, or a user's own by this one setting."""
 
@@ -63,3 +64,20 @@ def airflow_database() -> None:
     from airflow.utils import db
 
     db.initdb()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes root where the tests are not root; the summary says so."""
+    left_out = [item for item in items if item.get_closest_marker("root") and os.geteuid() != 0]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[NEEDS_ROOT] = [item.nodeid for item in left_out]
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name what was left out."""
+    if left_out := config.stash.get(NEEDS_ROOT, None):
+        files = sorted({nodeid.partition("::")[0] for nodeid in left_out})
+        terminalreporter.section("not run: these tests become another user of the machine, which takes root", "!")
+        terminalreporter.line(f"{len(left_out)} tests of {', '.join(files)}; run them as root: pytest -m root")

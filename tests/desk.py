@@ -46,10 +46,13 @@ class Desk:
         from airflow.utils.session import create_session
 
         from medallion.factory.dag import build_dag
+        from medallion.project.versions import VersionStore, version_of
         from medallion.spec.loading import load
 
         (definition,) = load(path).require()
-        read = LazyDeserializedDAG.from_dag(build_dag(definition))
+        version = version_of(path.stem, definition)
+        VersionStore(self.settings.home).put(version)
+        read = LazyDeserializedDAG.from_dag(build_dag(version))
         with create_session() as session:
             DagBundlesManager().sync_bundles_to_db(session=session)
         with create_session() as session:

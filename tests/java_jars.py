@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from medallion.compute.jars import spark_jars_folder
 
 
-def build_jar(folder: Path, name: str, sources: Mapping[str, str]) -> Path:
-    """Compile Java sources, by class name, against Spark and pack their classes."""
+def build_jar(folder: Path, name: str, sources: Mapping[str, str], jars: Sequence[Path] = ()) -> Path:
+    """Compile Java sources, by class name, against Spark and other JARs and pack their classes."""
     folder.mkdir(parents=True, exist_ok=True)
     classes = folder / f"{name}.classes"
     files = []
@@ -23,7 +24,16 @@ def build_jar(folder: Path, name: str, sources: Mapping[str, str]) -> Path:
         files.append(str(file))
     compiler = shutil.which("javac")
     assert compiler, "these tests need a JDK"
-    command = [compiler, "--release", "17", "-cp", f"{spark_jars_folder()}/*", "-d", str(classes), *files]
+    command = [
+        compiler,
+        "--release",
+        "17",
+        "-cp",
+        os.pathsep.join([f"{spark_jars_folder()}/*", *map(str, jars)]),
+        "-d",
+        str(classes),
+        *files,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     jar = folder / f"{name}.jar"

@@ -11,12 +11,81 @@ import jsonschema
 import pytest
 import yaml
 
+from medallion.components.airflow_options import as_environment, container_options, own_options
+from medallion.components.configuration import Endpoint
+from medallion.settings import Settings
+
 AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer", "jobs-service")
 
 
 @pytest.fixture(scope="module")
 def compose(project: Path) -> dict[str, Any]:
     return yaml.safe_load((project / "docker-compose.yaml").read_text(encoding="utf-8"))
+
+
+FROM_THE_USER = frozenset(
+    {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__CORE__FERNET_KEY",
+        "AIRFLOW__API__SECRET_KEY",
+        "AIRFLOW__API__BASE_URL",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+    }
+)
+"""Variables of the file that come from .env."""
+IMAGE = "/opt/medallion"
+
+
+def plain(variables: dict[str, str]) -> dict[str, Any]:
+    """Variables with JSON texts read, since the file breaks them into lines."""
+    return {name: json.loads(value) if value.startswith("[{") else value for name, value in variables.items()}
+
+
+@pytest.mark.parametrize("name", [*AIRFLOW_SERVICES, "migrate"])
+def test_airflows_options_are_those_of_the_one_table(compose: dict[str, Any], project: Path, name: str) -> None:
+    settings = Settings.load(project, environ={})
+    options = as_environment(container_options(settings))
+    wanted = {variable: value.replace(str(project), IMAGE) for variable, value in options.items()}
+    given = compose["services"][name]["environment"]
+    airflow = {variable: value for variable, value in given.items() if variable.startswith("AIRFLOW__")}
+    assert set(airflow) - set(wanted) == FROM_THE_USER
+    assert plain({key: value for key, value in airflow.items() if key not in FROM_THE_USER}) == plain(wanted)
+
+
+def test_containers_and_up_differ_in_addresses_alone(project: Path) -> None:
+    settings = Settings.load(project, environ={})
+    own, container = own_options(settings, Endpoint()), container_options(settings)
+    differ = {place for place in own | container if own.get(place) != container.get(place)}
+    assert differ == {
+        *(("core", name) for name in ("hostname_callable", "execution_api_server_url")),
+        *(("api", name) for name in ("host", "port", "base_url")),
+        *(("logging", name) for name in ("worker_log_server_port", "trigger_log_server_port")),
+        ("database", "sql_alchemy_conn"),
+        ("scheduler", "orphaned_tasks_check_interval"),
+    }
+
+
+def test_a_container_has_the_settings_the_jobs_and_what_they_need(compose: dict[str, Any], project: Path) -> None:
+    image = (project / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"apt-get install .*\bgit\b", image)
+    for name in AIRFLOW_SERVICES:
+        service = compose["services"][name]
+        mounts = [volume.split(":")[1] for volume in service["volumes"]]
+        assert {f"{IMAGE}/jobs", f"{IMAGE}/medallion.toml", f"{IMAGE}/.medallion"} == set(mounts)
+        assert service["init"], "Spark drivers are nobody's children"
+    variables = dict(re.findall(r"(MEDALLION_\w+)=(\S+)", image))
+    assert variables["MEDALLION_HOME"] == f"{IMAGE}/.medallion"
+    assert not variables["MEDALLION_CACHE"].startswith(variables["MEDALLION_HOME"]), "a volume would hide newer JARs"
+    assert re.search(r"^COPY .*\bmedallion\.toml\b", image, re.MULTILINE)
+
+
+def test_every_setting_of_the_files_exists(compose: dict[str, Any], project: Path) -> None:
+    image = (project / "Dockerfile").read_text(encoding="utf-8")
+    named = set(re.findall(r"(MEDALLION_\w+)=", image))
+    named |= {
+        key for item in compose["services"].values() for key in item["environment"] if key.startswith("MEDALLION_")
+    }
+    assert named <= {f"MEDALLION_{name.upper()}" for name in Settings.model_fields}
 
 
 def test_compose_file_is_valid(compose: dict[str, Any], project: Path) -> None:

@@ -4,7 +4,7 @@
     ├── SpecError            a job, bundle or notebook path is wrong: carries every problem found
     ├── SettingsError        a setting is wrong: which, from where, what is allowed
     ├── ReferenceFault       a dynamic value reference {{…}} cannot be resolved
-    ├── UnsupportedError     a feature that this target does not have
+    ├── UnsupportedError     a feature of Databricks that is not here
     ├── NotebookError        the user's code failed: cell, line, traceback
     ├── TargetError          compute or a server could not be reached or started
     │   └── DriverLostError      a driver that worked is gone; a retry gets a new one
@@ -64,7 +64,7 @@ class ReferenceFault(MedallionError):  # noqa: N818  ReferenceError is a builtin
 
 
 class UnsupportedError(MedallionError):
-    """The feature exists on Databricks and not on the chosen target."""
+    """The feature exists on Databricks and not here."""
 
 
 class NotebookError(MedallionError):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from medallion.errors import SettingsError
 from medallion.spec.problems import did_you_mean
@@ -19,27 +20,81 @@ ENVIRONMENT_PREFIX = "MEDALLION_"
 PROJECT_VARIABLE = f"{ENVIRONMENT_PREFIX}PROJECT"
 JSON_SETTINGS = frozenset(
     {
-        *("workspace", "clusters", "warehouses", "queries", "alerts", "targets", "lookups"),
+        *("workspace", "clusters", "node_types", "warehouses", "jobs", "queries", "alerts", "targets", "lookups"),
         *("secret_scopes", "smtp", "destinations"),
     }
 )
 """Settings that a variable gives as JSON."""
+MEMORY = r"^[1-9][0-9]*[mg]$"
+"""An amount of memory as Spark and Java write it."""
+
+
+UNFIT = (
+    (re.compile(r"[\[\]|^\\]|%[0-9A-Fa-f]{2}"), "Delta Lake's library takes paths for addresses", {"home", "lake"}),
+    (re.compile(r"[\x00-\x1f\x7f]"), "Airflow's configuration has a line for each value", {"project", "home", "lake"}),
+    (re.compile(r"\?"), "the address of Airflow's SQLite database ends there", {"home"}),
+)
+"""What a path may not hold, why, and in which settings."""
 
 
 class TargetSettings(BaseModel):
-    """Where Spark work runs: a driver on this machine, a Spark cluster's master, or a Databricks connection."""
+    """Where Spark work runs: a driver on this machine, alone or with the executors of a cluster."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["local", "databricks"] = "local"
+    kind: Literal["local", "spark"] = Field(
+        default="local", description="local and spark have their driver here; spark names a cluster's master"
+    )
     master: str = Field(
         default="local[*]", description="Spark master of the driver: local[*], spark://…, yarn, k8s://…"
     )
-    memory: str = Field(default="2g", pattern=r"^[1-9][0-9]*[mg]$", description="heap of the driver JVM")
+    memory: str = Field(default="2g", pattern=MEMORY, description="heap of the driver JVM")
     spark_conf: dict[str, str] = Field(
         default_factory=dict, description="Spark settings of every driver of this target"
     )
-    connection: str | None = Field(default=None, description="Airflow connection id, for kind = databricks")
+    executor_cores: int = Field(default=1, ge=1, description="cores of an executor, on a cluster")
+    executor_memory: str = Field(
+        default="1g", pattern=MEMORY, description="heap of an executor; no worker may have less"
+    )
+    executors: int = Field(default=2, ge=1, description="executors of a driver whose job states no number of workers")
+    cores_max: int | None = Field(
+        default=None, ge=1, description="no driver takes more cores of the cluster than this, whatever its job states"
+    )
+    driver_host: str | None = Field(
+        default=None, description="address by which executors find the driver; none = the one that routes to the master"
+    )
+    driver_bind_address: str | None = Field(
+        default=None, description="address that the driver listens on; none = driver_host"
+    )
+    driver_port: int = Field(default=0, ge=0, le=65535, description="port of the driver; 0 = any that is free")
+    block_manager_port: int = Field(default=0, ge=0, le=65535, description="port for its data; 0 = any that is free")
+    python: str | None = Field(
+        default=None, description="Python of the executors, of the same minor version; none = the task's own"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def no_workspace_yet(cls, values: object) -> object:
+        """A Databricks workspace is no target yet, and that is said in words."""
+        if isinstance(values, dict) and (values.get("kind") == "databricks" or "connection" in values):
+            raise ValueError('Databricks is no target yet: take kind = "local", or kind = "spark" with a master')
+        return values
+
+    @model_validator(mode="after")
+    def a_cluster_has_a_master(self) -> Self:
+        """A target of kind spark names the cluster."""
+        if self.kind == "spark" and self.master.startswith("local"):
+            raise ValueError('kind = "spark" needs a master, such as master = "spark://host:7077"')
+        return self
+
+
+class JobTargets(BaseModel):
+    """Where the tasks of one job run, whatever clusters it names: `[jobs."NAME"]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target: str | None = Field(default=None, description="target of all its tasks")
+    tasks: dict[str, str] = Field(default_factory=dict, description="task_key → target, before `target`")
 
 
 class DestinationSettings(BaseModel):
@@ -84,11 +139,23 @@ class Settings(BaseModel):
     jobs_folder: Path = Field(Path("jobs"), description="every job or bundle below this folder becomes a DAG")
     lake: Path = Field(Path("{home}/lake"), description="<lake>/<catalog>/<schema>/<table>, Delta tables")
     volumes: Path = Field(Path("{home}/volumes"), description="what /Volumes stands for")
+    drivers: Path = Field(
+        Path("{home}/drivers"),
+        description="files of Spark drivers, a folder for each host; may be on a disk of its own",
+    )
     dbfs: Path = Field(Path("{home}/dbfs"), description="what dbfs:/ stands for")
     cache: Path = Field(Path("~/.cache/medallion"), description="downloads that projects share: JARs")
     workspace: dict[str, Path] = Field(default_factory=dict, description="/Workspace/… prefixes and their folders")
     clusters: dict[str, str] = Field(default_factory=dict, description="existing_cluster_id → target")
+    node_types: dict[str, str] = Field(
+        default_factory=dict,
+        description="policy_id, instance_pool_id or node_type_id of a cluster's definition → target",
+    )
     warehouses: dict[str, str] = Field(default_factory=dict, description="warehouse_id → target")
+    jobs: dict[str, JobTargets] = Field(
+        default_factory=dict,
+        description="a job's name, key or DAG id → target of the job, and tasks: task_key → target",
+    )
     queries: dict[str, Path] = Field(default_factory=dict, description="query_id of a SQL task → file of its text")
     alerts: dict[str, Path] = Field(
         default_factory=dict, description="alert_id → JSON file of the alert, as the Alerts API states it"
@@ -108,6 +175,12 @@ class Settings(BaseModel):
     parallelism: int = Field(8, ge=1, le=64, description="tasks that Airflow runs at once on this machine")
     host: str = Field("127.0.0.1", description="address that `medallion up` listens on")
     port: int = Field(8080, ge=1, le=65535, description="port of the Airflow UI")
+    api_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s?#]+(/[^\s?#]*)?$",
+        description="API server of a deployment that commands go through; none = that of `medallion up`",
+    )
+    api_token: SecretStr | None = Field(None, description="token for api_url; best as a variable, for it is a secret")
     base_url: str | None = Field(None, description="address of the Airflow UI in messages; none = http://host:port")
     smtp: SmtpSettings | None = Field(None, description="mail server; none = the Airflow connection smtp_default")
     destinations: dict[str, DestinationSettings] = Field(
@@ -187,7 +260,11 @@ def build(values: Mapping[str, Any]) -> Settings:
     def place(path: Path) -> Path:
         return absolute(Path(str(path).replace("{home}", str(home))), draft.project)
 
-    paths = {name: place(getattr(draft, name)) for name in ("jobs_folder", "lake", "volumes", "dbfs", "cache")}
+    paths = {
+        name: place(getattr(draft, name)) for name in ("jobs_folder", "lake", "volumes", "drivers", "dbfs", "cache")
+    }
+    for name, path in (("project", draft.project), ("home", home), ("lake", paths["lake"])):
+        check_path(name, path)
     targets = {"default": TargetSettings(), **draft.targets}
     workspace = {prefix.rstrip("/"): place(folder) for prefix, folder in draft.workspace.items()}
     files = {name: {key: place(file) for key, file in getattr(draft, name).items()} for name in ("queries", "alerts")}
@@ -195,6 +272,25 @@ def build(values: Mapping[str, Any]) -> Settings:
     return draft.model_copy(
         update={**paths, **files, "home": home, "targets": targets, "workspace": workspace, "java_home": java_home}
     )
+
+
+def check_path(name: str, path: Path) -> None:
+    """Refuse a folder that a library cannot open, before it does so in words of its own, or opens another one.
+
+    :raises SettingsError: says which characters of the path, and what can be done.
+    """
+    for unfit, reason, names in UNFIT:
+        if name in names and (found := list(dict.fromkeys(map(shown, unfit.findall(str(path)))))):
+            raise SettingsError(
+                f"the folder `{name}`, {shown(str(path))}, has {' and '.join(found)} in its path: {reason}",
+                hint=f"set `{name}` in {FILE_NAME}, or {ENVIRONMENT_PREFIX}{name.upper()}, to a folder without, "
+                "or rename the project's folder",
+            )
+
+
+def shown(text: str) -> str:
+    """Text in one line, its control characters as escapes."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def absolute(path: Path, base: Path) -> Path:

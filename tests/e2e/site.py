@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from medallion.components.api_client import ApiClient
+from medallion.components.deployment import Server
 from medallion.components.health import healthy_components
 from medallion.components.launcher import COMPONENTS
 from medallion.components.ports import free_port
@@ -94,7 +95,7 @@ class Site:
 
     @cached_property
     def client(self) -> ApiClient:
-        return ApiClient(self.settings, self.record.url)
+        return ApiClient(self.settings, Server(self.record.url, own=True))
 
     def command(self, *arguments: str) -> dict[str, Any]:
         """The JSON object of a command."""
@@ -150,12 +151,12 @@ class Site:
         """The process of a kind, when there is one now."""
         drivers = self.home / "drivers"
         if kind == "task":
-            found = [int(file.stem) for file in drivers.glob("*/sessions/*.json")]
+            found = [int(file.stem) for file in drivers.glob("*/*/sessions/*.json")]
             return next((pid for pid in found if psutil.pid_exists(pid)), None)
         if kind == "airflow-task":
             return next(iter(self.airflow_tasks()), None)
         if kind == "driver":
-            files = list(drivers.glob("*/connection.json"))
+            files = list(drivers.glob("*/*/connection.json"))
             return int(json.loads(files[0].read_text())["pid"]) if files else None
         return self.record.components[kind].pid
 
@@ -199,7 +200,7 @@ class Site:
     def is_calm(self) -> bool:
         """Whether nobody holds a driver or is attached to one."""
         drivers = self.home / "drivers"
-        return not [*drivers.glob("*/leases/*"), *drivers.glob("*/sessions/*.json")]
+        return not [*drivers.glob("*/*/leases/*"), *drivers.glob("*/*/sessions/*.json")]
 
     def is_well(self, since: float) -> bool:
         """Whether all components have given a sign of life since a moment."""
@@ -207,7 +208,7 @@ class Site:
 
     def settle(self, since: float) -> None:
         """Wait until nothing is left of the last run and all that was killed is back."""
-        wait_until(self.is_calm, BACK_SECONDS, lambda: sorted((self.home / "drivers").glob("*/[ls]e*/*")))
+        wait_until(self.is_calm, BACK_SECONDS, lambda: sorted((self.home / "drivers").glob("*/*/[ls]e*/*")))
         wait_until(lambda: self.is_well(since), BACK_SECONDS, "a component is not back")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from medallion.settings import Settings
 from medallion.spec import cache as module
 from medallion.spec.cache import JobCache
-from medallion.spec.loading import discover, load
+from medallion.spec.loading import load
 
 SETTINGS = {"name": "j", "tasks": [{"task_key": "a", "run_if": "NONE", "notebook_task": {"notebook_path": "/n"}}]}
 BUNDLE = (
@@ -75,12 +74,12 @@ def test_what_comes_from_memory_and_from_disk_is_what_loading_gives(
 
 def test_lookups_of_the_settings_give_ids_and_a_change_of_them_counts(project: Settings) -> None:
     folder = project.jobs_folder / "b"
-    text = "variables: {w: {lookup: {warehouse: Shared}}}\n" + BUNDLE.replace("name: k", "name: 'k-${var.w}'")
+    text = "variables: {w: {lookup: {cluster: Shared}}}\n" + BUNDLE.replace("name: k", "name: 'k-${var.w}'")
     put(folder / "databricks.yml", text)
     (problem,) = JobCache(project).load(folder).errors
-    assert "[lookups.warehouse] in medallion.toml" in str(problem.hint)
+    assert "[lookups.cluster] in medallion.toml" in str(problem.hint)
     for number in ("1", "2"):
-        settings = project.model_copy(update={"lookups": {"warehouse": {"Shared": number}}})
+        settings = project.model_copy(update={"lookups": {"cluster": {"Shared": number}}})
         (definition,) = JobCache(settings).load(folder).jobs
         assert definition.job.name == f"k-{number}"
 
@@ -93,6 +92,18 @@ def test_a_bundle_is_kept_until_one_of_its_files_changes(project: Settings, load
     put(root, BUNDLE.replace("name: k", "name: l"), age=5)
     (definition,) = JobCache(project).load(folder).jobs
     assert definition.job.name == "l"
+
+
+def test_an_error_of_a_bundle_goes_when_the_missing_file_comes(project: Settings) -> None:
+    folder = project.jobs_folder / "b"
+    put(folder / "databricks.yml", BUNDLE.replace("/n}", "./n.py}"))
+    (problem,) = JobCache(project).load(folder).errors
+    assert "n.py not found" in problem.message
+    put(folder / "n.py", "1")
+    (problem,) = JobCache(project).load(folder).errors
+    assert "expected a notebook" in problem.message
+    put(folder / "n.py", "# Databricks notebook source")
+    assert JobCache(project).load(folder).errors == ()
 
 
 @pytest.mark.parametrize("same_size", [True, False])
@@ -133,51 +144,17 @@ def test_another_target_user_or_variable_is_another_answer(
     assert len(loads) == 3
 
 
-def test_a_job_is_found_by_its_name_without_looking_at_the_others(project: Settings, loads: list[Path]) -> None:
-    files = [put(project.jobs_folder / f"{n}.json", SETTINGS | {"name": f"job {n}"}) for n in range(5)]
-    assert JobCache(project).find("job 3") == ()
-    for file in files:
-        JobCache(project, slug).load(file)
-    loads.clear()
-    assert JobCache(project).find("job 3") == (files[3],)
-    assert JobCache(project, slug).find("job_3") == (files[3],)
-    assert JobCache(project).find("job 3", files[:2]) == ()
-    assert loads == []
-
-
-def slug(name: str) -> str:
-    return re.sub(r"\W", "_", name)
-
-
-def test_a_job_that_was_renamed_or_removed_is_not_found_by_its_old_name(project: Settings) -> None:
-    file = put(project.jobs_folder / "j.json", SETTINGS)
-    JobCache(project).load(file)
-    put(file, SETTINGS | {"name": "new"}, age=5)
-    assert JobCache(project).find("j") == ()
-    assert JobCache(project).find("new") == (file,)
-    file.unlink()
-    assert JobCache(project).find("new") == ()
-
-
-def test_two_definitions_of_one_name_are_both_found(project: Settings) -> None:
-    files = {put(project.jobs_folder / name, SETTINGS) for name in ("a.json", "b.json")}
-    for file in files:
-        JobCache(project).load(file)
-    assert set(JobCache(project).find("j")) == files
-
-
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"context": 1}', "null", "\x00" * 100])
 def test_damaged_cache_files_are_passed_over_and_replaced(project: Settings, damage: str) -> None:
     file = put(project.jobs_folder / "j.json", SETTINGS)
     cache = JobCache(project)
     cache.load(file)
     kept = list(cache.folder.rglob("*.json"))
-    assert len(kept) == 2
+    assert len(kept) == 1
     for place in kept:
         place.write_text(damage, encoding="utf-8")
-    assert JobCache(project).find("j") == ()
     assert JobCache(project).load(file) == load(file)
-    assert JobCache(project).find("j") == (file,)
+    assert kept[0].read_text(encoding="utf-8") != damage
 
 
 def test_what_another_version_wrote_is_passed_over(
@@ -202,18 +179,3 @@ def test_a_home_that_cannot_be_written_to_stops_nothing(project: Settings) -> No
     file = put(project.jobs_folder / "j.json", SETTINGS)
     project.home.write_text("a file, not a folder", encoding="utf-8")
     assert JobCache(project).load(file) == load(file)
-
-
-def test_finding_one_of_a_thousand_jobs_takes_milliseconds(project: Settings) -> None:
-    for number in range(1000):
-        put(project.jobs_folder / f"{number}.json", SETTINGS | {"name": f"job_{number}"})
-    cache = JobCache(project)
-    for path in discover(project.jobs_folder):
-        cache.load(path)
-
-    def timed() -> float:
-        start = time.process_time()
-        assert len(JobCache(project).find("job_777")) == 1
-        return time.process_time() - start
-
-    assert min(timed() for _ in range(5)) < 0.02

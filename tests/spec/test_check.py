@@ -371,6 +371,29 @@ CASES = [
         'error $.email_notifications.on_start[0]: "a@b.org,c@d.org" is no mail address (one address an entry)',
         id="two addresses in one",
     ),
+    pytest.param(
+        job(email_notifications={"on_failure": ["someone"]}),
+        'warning $.email_notifications.on_failure[0]: "someone" is a user name and no mail address: no mail is sent to it '
+        "(write an address, or set user in medallion.toml to one)",
+        id="a user name for an address",
+    ),
+    pytest.param(
+        job(task(sql_task={"warehouse_id": "<your-warehouse-id>", "query": {"query_id": "q"}})),
+        "warning $.tasks[0].sql_task.warehouse_id: the placeholder <your-warehouse-id> has no value "
+        "(the default target stands in; [warehouses] in medallion.toml names another)",
+        id="placeholder of a warehouse",
+    ),
+    pytest.param(
+        job(description="of caf\udce9"),
+        'error $.description: "of caf\\udce9" holds half of a surrogate pair, which is no character: no database keeps it '
+        "(take it away)",
+        id="half a character",
+    ),
+    pytest.param(
+        job(parameters=[{"name": "p", "default": "a\0b"}]),
+        'error $.parameters[0].default: "a\\x00b" holds a NUL character: no database keeps it (take it away)',
+        id="NUL",
+    ),
     pytest.param({"name": "j", "tasks": []}, "warning $.tasks: the job has no tasks", id="no tasks"),
     pytest.param([], "error $: a job is a JSON object, not a list", id="no object"),
 ]

@@ -42,6 +42,25 @@ def test_json_files_that_are_jobs_or_cannot_be_parsed_are_found(tmp_path: Path, 
     assert found(tmp_path) == (["sub/some.json"] if is_job else [])
 
 
+@pytest.mark.parametrize(
+    ("content", "is_job"),
+    [
+        pytest.param("resources:\n  jobs:\n    a: {tasks: []}\n", True, id="jobs"),
+        pytest.param('{"resources": {"jobs": {"a": {}}}}', False, id="JSON in one line is no YAML file of ours"),
+        pytest.param("resources: {jobs: {a: {tasks: []}}}\n", True, id="in braces"),
+        pytest.param("resources:\n  jobs:\n\t- [", True, id="broken"),
+        pytest.param("resources:\n  - jobs: a\n", False, id="kustomization"),
+        pytest.param("resources:\n  requests: {cpu: 1}\n  jobs: 3\n", False, id="jobs are a number"),
+        pytest.param("x:\n  resources:\n    jobs: {a: 1}\n", False, id="deeper"),
+        pytest.param("bundle: {name: b}\n", False, id="another file"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["yml", "YAML"])
+def test_yaml_files_that_hold_jobs_are_found(tmp_path: Path, content: str, is_job: bool, suffix: str) -> None:
+    put(tmp_path, f"sub/some.{suffix}", content)
+    assert found(tmp_path) == ([f"sub/some.{suffix}"] if is_job else [])
+
+
 def test_a_bundle_is_one_definition_and_nothing_below_it_is(tmp_path: Path) -> None:
     put(tmp_path, "b/databricks.yml", "bundle: {name: b}")
     put(tmp_path, "b/resources/job.json")

@@ -152,3 +152,18 @@ def test_importing_the_models_costs_little_and_nothing_heavy() -> None:
     ]
     assert all(run[1:] == [] for run in runs)
     assert min(float(run[0]) for run in runs) < 0.15
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(
+            {"notebook_task": {"notebook_path": "/n", "base_parameters": {"a": "1"}, "unknown": [1]}}, id="notebook"
+        ),
+        pytest.param({"sql_task": {"warehouse_id": "w", "file": {"path": "/q.sql"}}}, id="sql"),
+        pytest.param({"python_wheel_task": {"package_name": "p", "entry_point": "e", "parameters": None}}, id="wheel"),
+    ],
+)
+def test_a_payload_alone_is_as_it_was_given(payload: dict[str, Any]) -> None:
+    (task,) = Job.from_json({"tasks": [{"task_key": "a", "run_if": "ALL_DONE", **payload}]}).tasks or ()
+    assert {task.kind: task.payload_json()} == {task.kind: task.payload.to_json()} == payload

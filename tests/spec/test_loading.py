@@ -186,3 +186,52 @@ def test_a_bundle_without_jobs_says_so(tmp_path: Path) -> None:
 def test_no_document_breaks_loading(tmp_path: Path, value: Any) -> None:
     loaded = load(write(tmp_path / "j.json", value))
     assert loaded.jobs or loaded.errors
+
+
+VIEW_AS_YAML = """\
+resources:
+  jobs:
+    daily:
+      name: Daily
+      tasks:
+        - task_key: a
+          notebook_task:
+            notebook_path: {path}
+"""
+
+
+def test_a_yaml_file_of_its_own_gives_its_jobs(tmp_path: Path) -> None:
+    file = tmp_path / "view.yml"
+    file.write_text(VIEW_AS_YAML.format(path="/n"), encoding="utf-8")
+    loaded = load(file)
+    (definition,) = loaded.require()
+    assert (definition.key, definition.job.name, definition.file, definition.root) == ("daily", "Daily", file, tmp_path)
+    assert (loaded.problems, loaded.read, definition.deployed) == ((), (file,), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "message", "line"),
+    [
+        pytest.param(
+            VIEW_AS_YAML.format(path='"${var.n}"'), "error", "${var.n} counts in a bundle only", 8, id="variable"
+        ),
+        pytest.param(VIEW_AS_YAML.format(path="/n") + "targets: {}\n", "warning", "counts in a bundle", 9, id="more"),
+        pytest.param("a: 1\n", "error", "holds jobs under resources.jobs", None, id="no resources"),
+        pytest.param("resources: {pipelines: {}}\n", "error", "holds jobs under resources.jobs", None, id="no jobs"),
+        pytest.param("resources: {jobs: ]}\n", "error", "not YAML", 1, id="not YAML"),
+        pytest.param("- 1\n", "error", "holds jobs under resources.jobs", None, id="list"),
+        pytest.param("", "error", "holds jobs under resources.jobs", None, id="empty"),
+        pytest.param("resources:\n  jobs: 3\n", "error", "resources holds no jobs", 2, id="jobs are a number"),
+    ],
+)
+def test_a_yaml_file_says_what_keeps_it_from_being_a_job_file(
+    tmp_path: Path, text: str, severity: str, message: str, line: int | None
+) -> None:
+    file = tmp_path / "view.yml"
+    file.write_text(text, encoding="utf-8")
+    problem = load(file).problems[0]
+    assert (problem.severity, problem.line) == (severity, line), problem
+    assert message in problem.message
+    if "bundle only" in message or "resources.jobs" in message:
+        assert "databricks.yml" in str(problem.hint)
+        assert "include: ['view.yml']" in str(problem.hint)

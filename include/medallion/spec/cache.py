@@ -1,9 +1,9 @@
 """Keeps loaded definitions in memory and on disk: a parse reads only what changed. Runs at parse and in the CLI.
 
-An entry holds the state (time of change, size) of every file that it depends on, and counts while all are the same.
+An entry holds the state (times of change, size, inode) of every file that it depends on, and counts while all are the same.
 On disk an entry is JSON, not pickle: reading it back runs no code, and building the models again is as fast
-(0.1 ms for a job of 8 tasks). One file per definition and one per DAG id, each replaced as a whole: no lock, no index
-that grows with the number of jobs.
+(0.1 ms for a job of 8 tasks). One file per definition, replaced as a whole: no lock, no index that grows with the number
+of jobs.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import medallion
+from medallion.core.file_states import State, is_current, state_of
 from medallion.spec.definition import JobDefinition, Loaded
 from medallion.spec.job import Job
 from medallion.spec.problems import Problem, Severity
@@ -30,25 +31,22 @@ if TYPE_CHECKING:
 SETTLED_SECONDS = 0.05
 """A file that changed this short before it was read may change again within one tick of the disk's clock."""
 
-State = tuple[str, int, int]
-"""A path, its time of change in ns and its size; both -1 when it is missing."""
-
 
 class JobCache:
     """Loaded definitions by path.
 
+    :param keeps: False writes nothing.
     :param settings: `home` holds the cache; target and user are those that bundles are loaded with.
-    :param dag_id: what a job's name is found by; the name itself when absent.
     """
 
-    def __init__(self, settings: Settings, dag_id: Callable[[str], str] = str) -> None:
+    def __init__(self, settings: Settings, *, keeps: bool = True) -> None:
+        self._keeps = keeps
         self.folder = settings.home / "cache" / "definitions"
         self._given: dict[str, Any] = {
             "target": settings.bundle_target,
             "user": settings.user,
             "lookups": settings.lookups,
         }
-        self._dag_id = dag_id
         self._context = json.dumps([PROGRAM_STATE, self._given, bundle_environment(os.environ)])
         self._memory: dict[Path, tuple[tuple[State, ...], Loaded]] = {}
 
@@ -61,31 +59,13 @@ class JobCache:
         self._memory[path] = known
         return known[1]
 
-    def find(self, name: str, paths: Iterable[Path] | None = None) -> tuple[Path, ...]:
-        """The definitions that held the job of this name (or DAG id) when they were loaded, and still do.
-
-        Costs the same for any number of jobs. Empty when none is known; then load all of them.
-
-        :param paths: definitions to choose from; any when absent.
-        """
-        noted = read_json(self._note(name)) or []
-        places = [Path(text) for text in noted if isinstance(text, str)]
-        if paths is not None:
-            allowed = set(paths)
-            places = [place for place in places if place in allowed]
-        return tuple(place for place in places if name in self._names(self.load(place)))
-
-    def _names(self, loaded: Loaded) -> set[str]:
-        names = {job.job.name or job.key for job in loaded.jobs}
-        return names | {self._dag_id(name) for name in names}
-
     def _load(self, path: Path) -> tuple[tuple[State, ...], Loaded]:
         from medallion.spec.loading import load
 
         started = time.time_ns()
         loaded = load(path, **self._given)
         states = tuple(state_of(file) for file in dict.fromkeys((path, *loaded.read)))
-        if max(changed for _, changed, _ in states) < started - SETTLED_SECONDS * 1e9:
+        if self._keeps and max(state[1] for state in states) < started - SETTLED_SECONDS * 1e9:
             self._write(path, states, loaded)
         return states, loaded
 
@@ -94,7 +74,9 @@ class JobCache:
         try:
             if entry is None or entry["context"] != self._context or entry["path"] != str(path):
                 return None
-            states = tuple((file, changed, size) for file, changed, size in entry["states"])
+            states = tuple(
+                (file, changed, entered, size, inode) for file, changed, entered, size, inode in entry["states"]
+            )
             return (states, from_entry(entry["loaded"])) if is_current(states) else None
         except (LookupError, TypeError, ValueError):
             return None
@@ -104,17 +86,9 @@ class JobCache:
         # A home that cannot be written to must not stop a job from loading.
         with suppress(OSError):
             write_json(self._entry(path), entry)
-            for name in self._names(loaded):
-                note = self._note(name)
-                noted = read_json(note) or []
-                if str(path) not in noted:
-                    write_json(note, [*noted, str(path)])
 
     def _entry(self, path: Path) -> Path:
         return self.folder / f"{digest(str(path))}.json"
-
-    def _note(self, name: str) -> Path:
-        return self.folder / "names" / f"{digest(name)}.json"
 
 
 def digest(text: str) -> str:
@@ -141,20 +115,6 @@ PROGRAM_STATE = f"{medallion.__version__} {sys.version_info[:3]} {newest_change(
 def bundle_environment(environ: Mapping[str, str]) -> list[tuple[str, str]]:
     """The environment variables that bundles read."""
     return sorted((name, text) for name, text in environ.items() if name.startswith(("BUNDLE_", "DATABRICKS_")))
-
-
-def state_of(file: Path | str) -> State:
-    """The state of a file or folder now."""
-    try:
-        status = os.stat(file)  # noqa: PTH116 - a parse asks this for thousands of files
-    except OSError:
-        return str(file), -1, -1
-    return str(file), status.st_mtime_ns, status.st_size
-
-
-def is_current(states: Iterable[State]) -> bool:
-    """Whether all files are as they were."""
-    return all(state_of(state[0]) == state for state in states)
 
 
 def read_json(file: Path) -> Any:
@@ -185,7 +145,8 @@ def to_entry(loaded: Loaded) -> dict[str, Any]:
     """A result as plain JSON."""
     return {
         "jobs": [
-            [job.job.to_json(), job.key, str(job.file), str(job.root), job.deployed, job.job_id] for job in loaded.jobs
+            [job.job.to_json(), job.key, str(job.file), str(job.root), job.deployed, job.job_id, job.target]
+            for job in loaded.jobs
         ],
         "problems": [
             [p.severity.value, p.message, p.file and str(p.file), p.line, p.column, p.path, p.hint]
@@ -201,8 +162,8 @@ def from_entry(entry: Mapping[str, Any]) -> Loaded:
     """The result that `to_entry` took."""
     return Loaded(
         tuple(
-            JobDefinition(Job.from_json(job), key, Path(file), Path(root), deployed, job_id)
-            for job, key, file, root, deployed, job_id in entry["jobs"]
+            JobDefinition(Job.from_json(job), key, Path(file), Path(root), deployed, job_id, target)
+            for job, key, file, root, deployed, job_id, target in entry["jobs"]
         ),
         tuple(
             Problem(Severity(severity), message, Path(file) if file else None, line, column, path, hint)

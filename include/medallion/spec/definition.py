@@ -12,6 +12,19 @@ from medallion.spec.problems import Problem, Severity
 
 if TYPE_CHECKING:
     from medallion.spec.job import Job
+    from medallion.spec.positions import JsonPath, Positions
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What else of its bundle a job's tasks ask for when they run: pipelines, alerts, artifacts.
+
+    :param resources: by kind; jobs are not among them.
+    :param artifacts: the resolved `artifacts`; None where the bundle has none.
+    """
+
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,9 @@ class JobDefinition:
     :param deployed: workspace folder that the bundle's files would be deployed to
         (`/Workspace/Users/…/files`), which stands for `root`; None outside bundles.
     :param job_id: id given by a GET envelope, or None.
+    :param target: the target that a bundle was resolved for; None outside bundles.
+    :param at: path of the settings in their document, to name places in it.
+    :param beside: of a version that a run keeps: what else its bundle held then; None: as the file says now.
     """
 
     job: Job
@@ -33,6 +49,9 @@ class JobDefinition:
     root: Path
     deployed: str | None = None
     job_id: int | None = None
+    target: str | None = None
+    at: JsonPath = field(default=(), compare=False, repr=False)
+    beside: Beside | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +61,7 @@ class Loaded:
     :param resources: the resolved `resources` of a bundle, other than jobs kept as plain JSON.
     :param read: every file and searched folder that the answer depends on; a cache looks at their mtimes.
     :param artifacts: the resolved `artifacts` of a bundle; None outside bundles.
+    :param positions: places in the document; None when it comes from the cache.
     """
 
     jobs: tuple[JobDefinition, ...] = ()
@@ -49,6 +69,7 @@ class Loaded:
     resources: Mapping[str, Any] = field(default_factory=dict)
     read: tuple[Path, ...] = ()
     artifacts: Mapping[str, Any] | None = None
+    positions: Positions | None = field(default=None, compare=False, repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:

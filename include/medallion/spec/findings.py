@@ -40,6 +40,10 @@ class Findings:
         """What is odd and does not stop the job."""
         self.add(Severity.WARNING, path, message, hint, key=key)
 
+    def note(self, path: JsonPath, message: str, hint: str | None = None, *, key: bool = False) -> None:
+        """What is worth knowing and no fault."""
+        self.add(Severity.NOTE, path, message, hint, key=key)
+
     def refused(self, path: JsonPath, message: str, hint: str | None = None, *, key: bool = False) -> None:
         """What the Jobs API refuses: an error in JSON, a warning in a bundle."""
         self.add(Severity.WARNING if self.lenient else Severity.ERROR, path, message, hint, key=key)

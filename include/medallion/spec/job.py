@@ -129,6 +129,12 @@ class Task(Model):
         """Value of the field that `kind` names."""
         return getattr(self, self.kind)
 
+    def payload_json(self) -> dict[str, Any]:
+        """The payload as it was given. `payload.to_json` would build a serialiser of its own in each task's process."""
+        kind = self.kind
+        found: dict[str, Any] = self.model_dump(mode="json", exclude_unset=True, include={kind})[kind]
+        return found
+
 
 class ForEachTask(Model):
     """A task that is repeated for each element of `inputs`, the text of a JSON array or a reference."""

@@ -71,6 +71,8 @@ def wanted_by(task: Task, job: Job, packages: tuple[str, ...] = (), without: fro
             hint="list the packages in dependencies",
         )
     pypi = [library.pypi for library in libraries if library.pypi is not None]
+    for item in pypi:
+        refuse_package(item.package, item.repo or "")
     dependencies = (environment.dependencies or ()) if environment else ()
     asked = (*(item.package for item in pypi), *dependencies)
     return Wanted(
@@ -85,6 +87,20 @@ def wanted_by(task: Task, job: Job, packages: tuple[str, ...] = (), without: fro
         ),
         maven=tuple(library.maven for library in libraries if library.maven is not None),
     )
+
+
+def refuse_package(package: str, repo: str) -> None:
+    """Refuse a `pypi` library that is no package, or whose index is no address.
+
+    :raises LibraryError: says which.
+    """
+    if package.strip().startswith("-") or "\n" in package.strip():
+        raise LibraryError(
+            f"pypi package {package!r} is no package",
+            hint="name one package; options such as -r belong into the dependencies of an environment",
+        )
+    if repo.startswith("-") or len(repo.split()) > 1:
+        raise LibraryError(f"pypi repo {repo!r} is no address of a package index", hint="give its https: address")
 
 
 def name_of(line: str) -> str:
@@ -110,7 +126,8 @@ def refuse(library: Library) -> None:
     """Say of a library that cannot be had here what to take instead."""
     if library.cran is not None:
         raise UnsupportedError(
-            f"library cran {library.cran.package!r}: R is not run here", hint="run the task on Databricks"
+            f"library cran {library.cran.package!r}: R is not run here",
+            hint="take the library and the R code out of the task",
         )
     if library.egg:
         raise UnsupportedError(

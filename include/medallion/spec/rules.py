@@ -117,7 +117,10 @@ class Unique:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The entries of a list are mail addresses, one each: a line break or a comma would add headers or recipients."""
+    """The entries of a list are mail addresses, one each: a line break or a comma would add headers or recipients.
+
+    A user name is what `${workspace.current_user.userName}` becomes where the user has no mail address: a warning.
+    """
 
     field: str
 
@@ -125,14 +128,26 @@ class Addresses:
         """Reports what is no address. A reference to a bundle's variable may stand."""
         entries = value.get(self.field)
         for index, text in enumerate(entries if isinstance(entries, (list, tuple)) else ()):
-            if isinstance(text, str) and not is_address(text) and "${" not in text:
-                findings.error((*path, self.field, index), f"{shown(text)} is no mail address", "one address an entry")
+            if not isinstance(text, str) or is_address(text) or "${" in text:
+                continue
+            at = (*path, self.field, index)
+            if is_user_name(text):
+                message = f"{shown(text)} is a user name and no mail address: no mail is sent to it"
+                findings.warning(at, message, "write an address, or set user in medallion.toml to one")
+            else:
+                findings.error(at, f"{shown(text)} is no mail address", "one address an entry")
 
 
 def is_address(text: str) -> bool:
     """Whether a text is one mail address, as far as a mail server's answer is not needed to know."""
     plain = text.strip(" ")
     return plain.isprintable() and "@" in plain[1:-1] and not any(sign in plain for sign in ' ,;<>"')
+
+
+def is_user_name(text: str) -> bool:
+    """Whether a text can be the name of a user who has no mail address."""
+    plain = text.strip(" ")
+    return "@" not in plain and is_address(f"{plain}@there")
 
 
 def names_in(entries: object, name: str) -> Iterator[tuple[int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from medallion.core.text import storable
 from medallion.spec.findings import Findings
 from medallion.spec.positions import JsonPath
 from medallion.spec.problems import Severity
@@ -31,6 +32,9 @@ NAMES_A_THING = frozenset(
 )
 """Fields where `<username>` can be nothing but a placeholder. Elsewhere it may be markup, or a type's parameter."""
 
+HAS_DEFAULT = {"warehouse_id": "the default target stands in; [warehouses] in medallion.toml names another"}
+"""Fields that something stands in for, and what."""
+
 REFERENCE = re.compile(r"\$\{[A-Za-z][\w-]*(?:\.[\w-]+|\[[0-9]+\])*\}")
 """A reference of asset bundles: `${var.catalog}` (reference of the bundle syntax, "Substitutions")."""
 
@@ -54,11 +58,15 @@ def check_texts(raw: dict[str, Any], findings: Findings) -> None:
 
 def check_text(text: str, path: JsonPath, findings: Findings) -> None:
     """One text. A description is for people: what looks like a placeholder there does no harm."""
+    if storable(text) != text:
+        what = "a NUL character" if "\0" in text else "half of a surrogate pair, which is no character"
+        findings.error(path, f'"{storable(text)[:60]}" holds {what}: no database keeps it', "take it away")
     field = next((step for step in reversed(path) if isinstance(step, str)), "")
     pattern = ANY_PLACEHOLDER if field in NAMES_A_THING else PLACEHOLDER
     for found in dict.fromkeys(pattern.findall(text)) if "<" in text else ():
-        severity = Severity.WARNING if path[-1] == "description" else Severity.ERROR
-        findings.add(severity, path, f"the placeholder {found} has no value", "write the value in its place")
+        severity = Severity.WARNING if path[-1] == "description" or field in HAS_DEFAULT else Severity.ERROR
+        hint = HAS_DEFAULT.get(field, "write the value in its place")
+        findings.add(severity, path, f"the placeholder {found} has no value", hint)
     if "${" not in text or findings.lenient:
         return
     of_shell = not SHELL_FIELDS.isdisjoint(path)

@@ -128,3 +128,15 @@ def test_a_default_in_a_target_puts_a_lookup_out_of_force(resolve: Resolve) -> N
     text = "bundle: {name: x}\nvariables: {a: {lookup: {job: j}}}\ntargets: {t: {variables: {a: id}}}"
     resolved = resolve(text)
     assert (resolved.problems, resolved.variables["a"]) == ((), "id")
+
+
+def test_the_name_of_a_warehouse_stands_in_for_its_id(resolve: Resolve) -> None:
+    """SQL runs on any driver, so a warehouse that no setting knows is no obstacle."""
+    text = "bundle: {name: x}\nvariables: {w: {lookup: {warehouse: Shared}}}\n"
+    text += "resources: {alerts: {a: {warehouse_id: '${var.w}'}}}"
+    resolved = resolve(text)
+    assert not resolved.errors
+    assert any("no id is known for the warehouse Shared" in str(problem) for problem in resolved.problems)
+    assert resolved.resources["alerts"]["a"]["warehouse_id"] == "Shared"
+    known = resolve(text, lookups={"warehouse": {"Shared": "w1"}})
+    assert known.resources["alerts"]["a"]["warehouse_id"] == "w1"

@@ -64,6 +64,23 @@ def test_git_facts(repository: Path) -> None:
     assert tags == {"b": "feature/x", "c": commit}
 
 
+def test_a_bundle_that_asks_for_git_depends_on_its_files_and_another_does_not(repository: Path) -> None:
+    folder = repository / "bundle"
+
+    def read() -> set[str]:
+        return {file.name for file in resolve_bundle(folder, environ={}).read}
+
+    assert {"HEAD", "config", "packed-refs", "x"} <= read()
+    git(repository, "worktree", "add", "-q", "-b", "other", str(repository.parent / "tree"))
+    found = resolve_bundle(repository.parent / "tree" / "bundle", environ={}).read
+    assert [file.read_text().strip() for file in found if file.name == "HEAD"] == ["ref: refs/heads/other"]
+    assert [file.read_text().strip() for file in found if file.name == "other"] == [
+        git(repository, "rev-parse", "HEAD")
+    ]
+    (folder / "databricks.yml").write_text("bundle: {name: x}")
+    assert read() == {"databricks.yml"}
+
+
 def test_git_facts_of_a_commit_without_a_branch_and_of_another_work_tree(repository: Path) -> None:
     commit = git(repository, "rev-parse", "HEAD")
     git(repository, "worktree", "add", "-q", "-b", "other", str(repository.parent / "tree"))

@@ -71,6 +71,8 @@ def test_what_can_resolve_is_no_problem(text):
         pytest.param("{{tasks.load.output.rows}}", "only SQL tasks have an output", None, id="output of a notebook"),
         pytest.param("{{tasks.query.output.alert_state}}", "evaluates no alert", None, id="state of a query"),
         pytest.param("{{tasks.query.notebook_path}}", "not a notebook_task", None, id="notebook of a SQL task"),
+        pytest.param("{{task.key}}", "no member 'key'", "write {{task.name}}", id="the API's name"),
+        pytest.param("{{job.params.a}}", "no member", "write {{job.parameters.a}}", id="a short name"),
         pytest.param("{{job.naem}}", "no member 'naem'", "did you mean {{job.name}}?", id="member"),
         pytest.param("{{input}}", "for_each_task", None, id="input outside a for-each"),
     ],
@@ -186,3 +188,18 @@ JSON = st.recursive(
 def test_what_is_no_job_does_no_harm(value):
     for problem in check_references(value):
         assert problem.path
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("{{run.id}}", "job.run_id"),
+        ("{{params.date}}", "job.parameters.date"),
+        ("{{parameters}}", "job.parameters.<name>"),
+        ("{{item.name}}", "input.name"),
+        ("{{ds}}", "job.start_time.iso_date"),
+    ],
+)
+def test_a_name_of_another_tool_is_told_in_databricks_words(text: str, right: str) -> None:
+    (problem,) = check_references(job(text))
+    assert problem.hint == f"write {{{{{right}}}}}"

@@ -33,10 +33,29 @@ def check_artifacts(tree: Node, folder: Path, report: Report, read: list[Path]) 
 
 
 def artifacts_json(tree: Node, folder: Path) -> Iterator[tuple[str, Any]]:
-    """Name and settings of each artifact. Its `path` counts from the file that defines it, as for Databricks' tool."""
+    """Name and settings of each artifact, its paths absolute.
+
+    `path` and each `files[].source` count from the file that states them, as for Databricks' tool; an artifact without
+    a path is built in the bundle's folder.
+    """
     for name, node in (tree.get("artifacts") or EMPTY).items():
         settings = plain(node)
-        if isinstance(settings, dict):
-            own = node.at("path") or node
-            place = defining_folder(own, folder) / (node.text("path") or ".")
-            yield str(name), {**settings, "path": os.path.normpath(place)}
+        if not isinstance(settings, dict):
+            continue
+        own = node.get("path")
+        path = absolute(own, node.text("path"), folder) if own is not None and node.text("path") else str(folder)
+        found = {**settings, "path": path}
+        if files := (node.get("files") or EMPTY).elements():
+            sources = [(file, plain(file)) for file in files]
+            found["files"] = [
+                {**item, "source": absolute(file.get("source") or file, file.text("source"), folder)}
+                if isinstance(item, dict) and file.text("source")
+                else item
+                for file, item in sources
+            ]
+        yield str(name), found
+
+
+def absolute(node: Node, text: str, folder: Path) -> str:
+    """A path that counts from the file that states it."""
+    return os.path.normpath(defining_folder(node, folder) / text)

@@ -44,9 +44,11 @@ def load_resolved(resolved: Resolved) -> Loaded:
         job, found = read_job(settings, file=resolved.file, positions=resolved.positions, at=at, lenient=True)
         problems += [problem for problem in found if known.isdisjoint(marks(problem))]
         if job is not None:
-            jobs.append(JobDefinition(job, key, resolved.file, resolved.root, resolved.deployed))
+            jobs.append(
+                JobDefinition(job, key, resolved.file, resolved.root, resolved.deployed, target=resolved.target, at=at)
+            )
     others = {kind: found for kind, found in resources.items() if kind != "jobs"}
-    return Loaded(tuple(jobs), tuple(problems), others, resolved.read, resolved.artifacts)
+    return Loaded(tuple(jobs), tuple(problems), others, resolved.read, resolved.artifacts, resolved.positions)
 
 
 def follow_references(resolved: Resolved, report: Report) -> dict[str, Any]:

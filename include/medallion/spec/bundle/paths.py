@@ -10,6 +10,7 @@ import json
 import os
 import posixpath
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -32,6 +33,8 @@ JUPYTER = ".ipynb"
 DESIGNER = ".designer.ipynb"
 EXTENSIONS = (*NOTEBOOK_HEADERS, JUPYTER)
 HEADER_BYTES = 32
+MAX_NOTEBOOK_BYTES = 50 * 1024 * 1024
+"""As for notebooks that run."""
 PIP_FLAGS = ("-r", "-e")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 PIP_FLAG = re.compile(r"(?:^|\s)--?[a-zA-Z0-9-]+(?:[\s|=]|$)")
@@ -187,12 +190,14 @@ class Translator:
     :param folder: the bundle's folder, which relative paths count from.
     :param sync: the folder that is deployed.
     :param remote: the workspace folder that it is deployed to.
+    :param read: files that were found wrong or missing; grows.
     """
 
     folder: Path
     sync: Path
     remote: str
     report: Report
+    read: list[Path]
 
     def translate(self, tree: Node) -> Node:
         """The tree with workspace paths. A path that leads nowhere stays and is reported."""
@@ -215,6 +220,7 @@ class Translator:
             return node
         problem, hint = CHECKS[spot.mode](local, path) if spot.mode in CHECKS else ("", None)
         if problem:
+            self.read.append(local)
             self.report.error(problem, node, at, hint or self.relative_hint(tree, node, path, at))
             return node
         deployed = self.deployed(spot.mode, inside)
@@ -297,6 +303,11 @@ def detect_notebook(file: Path) -> tuple[bool, str]:
     """Whether a file is a notebook, and why that cannot be told."""
     suffix = file.suffix.lower()
     try:
+        status = file.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            return False, "it is not a regular file"
+        if suffix == JUPYTER and status.st_size > MAX_NOTEBOOK_BYTES:
+            return False, f"it has {status.st_size:,} bytes; a notebook may have {MAX_NOTEBOOK_BYTES:,}"
         if suffix == JUPYTER:
             return detect_jupyter(file)
         with file.open("rb") as stream:

@@ -7,6 +7,7 @@ the changed bundle, its complaints and the places of what it made, each to a fil
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from medallion.core.environment import for_user_code
 from medallion.spec.bundle.fields import root
 from medallion.spec.bundle.normalize import normalize
 from medallion.spec.bundle.references import split_name
@@ -28,6 +30,7 @@ MODULE = "databricks.bundles.build"
 SECONDS = 120
 FORBIDDEN = "DATABRICKS_BUNDLE_RESTRICTED_CODE_EXECUTION"
 ADVICE = "install databricks-bundles into the bundle's environment and name it as python.venv_path"
+LOG = logging.getLogger(__name__)
 Stage = Callable[[Node], Node]
 
 
@@ -58,7 +61,7 @@ class Session:
                 done = subprocess.run(
                     command,
                     cwd=self.folder,
-                    env=dict(self.environ),
+                    env=for_user_code(self.environ),
                     capture_output=True,
                     text=True,
                     errors="replace",
@@ -143,6 +146,10 @@ def add_python_resources(
     session = open_session(tree, folder, environ, report, read)
     if session is None:
         return tree
+    # Whatever reads bundles, someone may not expect that it runs them: standard error and the logs of components say so.
+    LOG.warning(
+        "%s: its resources are defined in Python, and that code is run now (%s=1 forbids it)", folder, FORBIDDEN
+    )
     initialize, tidy = stages
     loaded = session.run("load_resources", tree)
     if loaded is None:

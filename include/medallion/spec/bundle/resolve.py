@@ -112,6 +112,16 @@ def resolve_bundle(
     return resolve_files(files, request, report)
 
 
+def target_names(path: Path) -> tuple[str, ...]:
+    """The targets that a bundle defines, in its root file or in one that it includes; nothing where it cannot be read."""
+    report = Report()
+    files = read_files(path, report)
+    if files is None:
+        return ()
+    found = targets.rename_old_keys(files.tree, report).get("targets")
+    return tuple(name for name, _ in found.items()) if found is not None else ()
+
+
 def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
     """A bundle whose files were read."""
     folder, read = files.file.parent, list(files.read)
@@ -126,6 +136,7 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
     deployed_folder = workspace.sync_root(tree, folder, report)
     tree = modes.refuse_source_links(tree, report)
     tree = workspace.set_workspace(tree, request.user, folder, name, report)
+    read += workspace.git_files(tree, folder)
     tree = workspace.drop_doubled_prefixes(tree, report)
     tree = variables.set_values(tree, request.sources, folder, name, report, read)
     tree = variables.resolve_lookups(tree, request.sources, report)
@@ -143,7 +154,7 @@ def resolve_files(files: Files, request: Request, report: Report) -> Resolved:
     modes.check_mode(tree, selected.target, request.user, report)
     workspace.check_shared_root(tree, report)
     deployed = tree.text("workspace", "file_path")
-    tree = paths.Translator(folder, deployed_folder, deployed, report).translate(tree)
+    tree = paths.Translator(folder, deployed_folder, deployed, report, read).translate(tree)
     compute_checks.check_wheel_runtimes(tree, report)
     artifacts.check_artifacts(tree, folder, report, read)
     compute_checks.check_job_compute(tree, report)

@@ -199,6 +199,10 @@ def look_up(name: str, lookup: Node, sources: Sources, report: Report) -> Node |
     if wanted.value in known:
         return Node(known[wanted.value], wanted.places)
     message = f"variable {name}: no id is known for the {kind} {wanted.value}, and there is no workspace to ask"
+    if kind == "warehouse":
+        hint = "its name stands in for the id; [lookups.warehouse] in medallion.toml gives the id"
+        report.warning(message, wanted, (*at, kind), did_you_mean(str(wanted.value), known) or hint)
+        return Node(str(wanted.value), wanted.places)
     hint = did_you_mean(str(wanted.value), known) or (
         f"set it: --var {name}=<id>, {PREFIX}{name}, or [lookups.{kind}] in medallion.toml"
     )

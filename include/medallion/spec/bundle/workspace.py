@@ -14,6 +14,7 @@ from uuid import UUID
 from medallion.spec.bundle.fields import WORKSPACE_PATHS
 from medallion.spec.bundle.report import Report
 from medallion.spec.bundle.tree import EMPTY, NIL, Node, made, put, walk, with_value
+from medallion.spec.source import SourceError, read_bytes
 
 DEFAULT_ROOT = "~/.bundle/{name}/{target}"
 BELOW_ROOT = {"file_path": "files", "resource_path": "resources", "artifact_path": "artifacts", "state_path": "state"}
@@ -211,11 +212,25 @@ def git_facts(folder: Path) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
+def git_files(tree: Node, folder: Path) -> list[Path]:
+    """The files that say branch, commit and origin, for a bundle that asks for them: `${bundle.git.…}`."""
+    asks = any(isinstance(node.value, str) and "${bundle.git." in node.value for _, node in walk(tree))
+    store = git_store(folder) if asks else None
+    if store is None:
+        return []
+    if store.is_file():
+        store = store.parent / read_line(store).removeprefix("gitdir: ")
+    head = store / "HEAD"
+    reference = read_line(head).removeprefix("ref: ").strip()
+    store = store / read_line(store / "commondir") if (store / "commondir").is_file() else store
+    return [head, *(store / name for name in ("config", "packed-refs", reference) if name)]
+
+
 def packed_commit(store: Path, reference: str) -> str:
     """The commit of a reference that git has packed away."""
     try:
-        lines = (store / "packed-refs").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        lines = read_bytes(store / "packed-refs").decode("utf-8", errors="replace").splitlines()
+    except SourceError:
         return ""
     return next((line.split(" ")[0] for line in lines if line.endswith(" " + reference)), "")
 
@@ -224,8 +239,8 @@ def origin(config: Path) -> str:
     """The URL of the remote named origin."""
     parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
     try:
-        parser.read_string("\n".join(line.strip() for line in config.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError, configparser.Error):
+        parser.read_string("\n".join(line.strip() for line in read_bytes(config).decode("utf-8").splitlines()))
+    except (SourceError, UnicodeDecodeError, configparser.Error):
         return ""
     return parser.get('remote "origin"', "url", fallback="") or ""
 
@@ -233,6 +248,6 @@ def origin(config: Path) -> str:
 def read_line(file: Path) -> str:
     """The first line of a file; empty when it cannot be read."""
     try:
-        return (file.read_text(encoding="utf-8", errors="replace").splitlines() or [""])[0].strip()
-    except OSError:
+        return (read_bytes(file).decode("utf-8", errors="replace").splitlines() or [""])[0].strip()
+    except SourceError:
         return ""

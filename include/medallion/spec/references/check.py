@@ -10,7 +10,7 @@ from medallion.errors import ReferenceFault
 from medallion.spec.positions import JsonPath, format_path
 from medallion.spec.problems import Problem, Severity, did_you_mean
 from medallion.spec.references.fields import REFERENCE_FIELDS
-from medallion.spec.references.names import NAMESPACES, PATTERNS, Name, locate
+from medallion.spec.references.names import NAMESPACES, PATTERNS, Name, locate, meant
 from medallion.spec.references.scan import Reference, find
 
 FOR_EACH = "for_each_task"
@@ -153,7 +153,8 @@ def judge(reference: Reference, place: Place, graph: Graph, parameters: Mapping[
     except ReferenceFault as fault:
         return Finding(fault.message.removeprefix(f"{reference.text}: "), fault.hint)
     if name is None:
-        hint = did_you_mean(reference.segments[0], SINGLE_NAMES)
+        right = meant(reference.segments)
+        hint = f"write {{{{{right}}}}}" if right else did_you_mean(reference.segments[0], SINGLE_NAMES)
         return Finding("unknown name, so the text stays as it is", hint, Severity.WARNING)
     root = name.pattern.split(".", 1)[0]
     if root in RULES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -126,6 +126,55 @@ def first_fit(rest: tuple[str, ...], segments: tuple[str, ...], sizes: Iterable[
     return None
 
 
+MISTAKEN: Mapping[str, str] = {
+    "run.id": "job.run_id",
+    "run.run_id": "job.run_id",
+    "run.name": "job.name",
+    "run.start_time": "job.start_time.iso_datetime",
+    "run.parameters": "job.parameters",
+    "job.run.id": "job.run_id",
+    "job.parent_run_id": "job.run_id",
+    "job.start_date": "job.start_time.iso_date",
+    "job.date": "job.start_time.iso_date",
+    "job.trigger_time": "job.trigger.time.iso_datetime",
+    "job.trigger_type": "job.trigger.type",
+    "job.parameter": "job.parameters",
+    "job.params": "job.parameters",
+    "job.retry_count": "task.execution_count",
+    "jobs.id": "job.id",
+    "jobs.parameters": "job.parameters",
+    "parameters": "job.parameters",
+    "params": "job.parameters",
+    "task.id": "task.run_id",
+    "task.key": "task.name",
+    "task.task_key": "task.name",
+    "task.retry_count": "task.execution_count",
+    "task.input": "input",
+    "trigger.time": "job.trigger.time.iso_datetime",
+    "trigger.type": "job.trigger.type",
+    "inputs": "input",
+    "item": "input",
+    "workspace.host": "workspace.url",
+    "job_name": "job.name",
+    "job_run_id": "job.run_id",
+    "task_run_id": "task.run_id",
+    "ds": "job.start_time.iso_date",
+}
+"""What people write: names of the API's fields, of Databricks' older names, of Airflow. By the beginning of a reference."""
+
+
+def meant(segments: tuple[str, ...]) -> str | None:
+    """The reference that was meant by one that does not exist; None where nobody can tell."""
+    for size in range(len(segments), 0, -1):
+        right = MISTAKEN.get(".".join(segments[:size]))
+        if right is not None:
+            rest = segments[size:] if right in {"job.parameters", "input"} else ()
+            if right == "job.parameters" and not rest:
+                rest = ("<name>",)
+            return ".".join((right, *rest))
+    return None
+
+
 def bad_member(reference: Reference) -> ReferenceFault:
     """The fault for a known namespace's member that does not exist, with the nearest one."""
     segments = reference.segments
@@ -141,6 +190,8 @@ def bad_member(reference: Reference) -> ReferenceFault:
         whole = f"{before}.{wrong}"
         return ReferenceFault(f"{reference.text}: {whole} has no members", hint=f"write {{{{{whole}}}}}")
     near = get_close_matches(wrong, members, n=1, cutoff=0.6)
+    if (right := meant(segments)) is not None:
+        return ReferenceFault(f"{reference.text}: {before} has no member {wrong!r}", hint=f"write {{{{{right}}}}}")
     hint = f"did you mean {{{{{before}.{near[0]}}}}}?" if near else f"it has: {known}"
     return ReferenceFault(f"{reference.text}: {before} has no member {wrong!r}", hint=hint)
 
