@@ -162,6 +162,10 @@ def test_tasks_that_use_the_same_files_at_once_see_errors_of_dbutils_only(fs: Fi
         lambda: fs.rm("/Volumes/c/s/v/x"),
         lambda: fs.rm("/Volumes/c/s/v", recurse=True),
         lambda: fs.rm("/Volumes/c/s/v"),
+        lambda: fs.put("/Volumes/c/s/v", "a file where others want a folder"),
+        lambda: fs.cp("/Volumes/c/s/v", "/Volumes/c/s/copy", recurse=True),
+        lambda: fs.mv("/Volumes/c/s/copy", "/Volumes/c/s/v", recurse=True),
+        lambda: fs.rm("/Volumes/c/s/copy", recurse=True),
         *(partial(claim, number) for number in range(4)),
     ]
     threads = [threading.Thread(target=again, args=(ask,)) for ask in asks]
@@ -171,3 +175,35 @@ def test_tasks_that_use_the_same_files_at_once_see_errors_of_dbutils_only(fs: Fi
         thread.join()
     assert wrong == set()
     assert len(won) == 1
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        pytest.param(lambda fs: fs.put("/Volumes/c/s/v", "x", overwrite=True), "Is a directory", id="put on a folder"),
+        pytest.param(lambda fs: fs.put("/Volumes/c/s/v/file/x", "x"), "lies within a file", id="put below a file"),
+        pytest.param(
+            lambda fs: fs.mkdirs("/Volumes/c/s/v/file/x"), "is a file|Not a directory", id="mkdirs below a file"
+        ),
+        pytest.param(
+            lambda fs: fs.cp("/Volumes/c/s/v/file", "/Volumes/c/s/v/file/x"), "File exists", id="cp below a file"
+        ),
+        pytest.param(lambda fs: fs.ls("/Volumes/c/s/v/file/x"), "Not a directory|No such file", id="ls below a file"),
+        pytest.param(lambda fs: fs.head("/Volumes/c/s/v/" + "x" * 300), "name too long|No such file", id="long name"),
+    ],
+)
+def test_what_the_system_refuses_is_an_error_of_dbutils(
+    fs: FileSystem, ask: Callable[[FileSystem], object], said: str
+) -> None:
+    fs.put("/Volumes/c/s/v/file", "text")
+    with pytest.raises(FileSystemError, match=said):
+        ask(fs)
+    assert fs.head("/Volumes/c/s/v/file") == "text"
+
+
+def test_a_tree_that_cannot_be_copied_says_which_file_and_why(fs: FileSystem, places: Places) -> None:
+    fs.put("/Volumes/c/s/v/file", "text")
+    broken = Path(places.volumes) / "c" / "s" / "v" / "link"
+    broken.symlink_to("nowhere")
+    with pytest.raises(FileSystemError, match=r"dbutils\.fs\.cp /Volumes/c/s/v to /Volumes/c/s/w: .*nowhere|link"):
+        fs.cp("/Volumes/c/s/v", "/Volumes/c/s/w", recurse=True)

@@ -7,26 +7,31 @@ because notebooks look for it.
 from __future__ import annotations
 
 import contextlib
-import errno
+import functools
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from medallion.compute.paths import plain, split_scheme, to_local
 from medallion.runtime.dbutils.errors import FileSystemError
+from medallion.runtime.dbutils.local_files import (
+    TRIES,
+    BecameAnother,
+    make_folder,
+    missing,
+    missing_as_java,
+    opened,
+    removed,
+)
 from medallion.runtime.dbutils.module import Module
 from medallion.runtime.dbutils.remote import LOCAL, RemoteFiles
 from medallion.runtime.protocol import Places
 
 HEAD_BYTES = 65536
-TRIES = 100
-"""How often a step is done again whose ground another task has just changed."""
-
-FILLED = frozenset({errno.ENOTEMPTY, errno.EEXIST})
-"""What the system says of a folder that is not empty."""
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 MOUNTS = "there are no mounts; a folder of this machine is file:/…, shared files belong on /Volumes"
 CACHES = "local files need no cache"
@@ -49,6 +54,36 @@ class FileInfo(NamedTuple):
         return not self.isDir()
 
 
+def one_kind_of_error(method: Method) -> Method:
+    """A method of `dbutils.fs` that raises FileSystemError where the operating system refuses."""
+
+    @functools.wraps(method)
+    def called(self: FileSystem, *args: Any, **options: Any) -> Any:
+        try:
+            return method(self, *args, **options)
+        except FileNotFoundError as error:
+            raise missing(error.filename or shown_arguments(args)) from None
+        except OSError as error:  # shutil.Error is one, of a whole tree
+            said = error.strerror or "; ".join(dict.fromkeys(reasons(error)))
+            raise FileSystemError(f"dbutils.fs.{method.__name__} {shown_arguments(args)}: {said}") from error
+
+    return cast("Method", called)
+
+
+def shown_arguments(args: tuple[object, ...]) -> str:
+    """The paths of a call, for its error."""
+    return " to ".join(str(item) for item in args[:2] if isinstance(item, str | Path))
+
+
+def reasons(error: OSError) -> Iterator[str]:
+    """What an error of `shutil` says: one reason for each file of a tree."""
+    for item in error.args:
+        if isinstance(item, list):
+            yield from (str(entry[-1]) for entry in item)
+        else:
+            yield str(item)
+
+
 class FileSystem(Module):
     """Files on /Volumes, dbfs:/ and file:/."""
 
@@ -62,6 +97,7 @@ class FileSystem(Module):
         self._places = places
         self._spark = spark
 
+    @one_kind_of_error
     def ls(self, path: str) -> list[FileInfo]:
         """List a folder, or one file."""
         if remote := self._remote(path):
@@ -81,6 +117,7 @@ class FileSystem(Module):
                 entries.append(entry(item, f"{shown.rstrip('/')}/{item.name}", item.name))
         return entries
 
+    @one_kind_of_error
     def head(self, file: str, max_bytes: int = HEAD_BYTES, maxBytes: int | None = None) -> str:  # noqa: N803
         """The beginning of a file as text."""
         limit = max_bytes if maxBytes is None else maxBytes
@@ -96,6 +133,7 @@ class FileSystem(Module):
             print(f"[Truncated to first {limit} bytes]")  # noqa: T201  as Databricks says it
         return data.decode("utf-8", "replace")
 
+    @one_kind_of_error
     def put(self, file: str, contents: str, overwrite: bool = False) -> bool:  # noqa: FBT001, FBT002
         """Write a text to a file, in UTF-8. A file that exists is kept unless `overwrite`."""
         data = contents.encode()
@@ -107,10 +145,13 @@ class FileSystem(Module):
                 with opened(here, "wb" if overwrite else "xb") as stream:  # of two tasks that make it, one does
                     stream.write(data)
             except FileExistsError:
+                if not here.parent.is_dir():
+                    raise FileSystemError(f"{file} lies within a file") from None
                 raise FileSystemError(f"{file} exists already", hint="pass overwrite=True") from None
         print(f"Wrote {len(data)} bytes.")  # noqa: T201  as Databricks says it
         return True
 
+    @one_kind_of_error
     def mkdirs(self, dir: str) -> bool:  # noqa: A002  Databricks' name
         """Make a folder and those above it."""
         if remote := self._remote(dir):
@@ -122,6 +163,7 @@ class FileSystem(Module):
             raise FileSystemError(f"{dir} is a file") from None
         return True
 
+    @one_kind_of_error
     def cp(self, source: str, dest: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002
         """Copy a file, or with `recurse` a folder."""
         if remote := self._remote(source, dest):
@@ -133,6 +175,7 @@ class FileSystem(Module):
             shutil.copyfile(here, there)
         return True
 
+    @one_kind_of_error
     def mv(self, source: str, dest: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002
         """Move a file, or with `recurse` a folder."""
         if remote := self._remote(source, dest):
@@ -145,6 +188,7 @@ class FileSystem(Module):
             shutil.move(here, there)
         return True
 
+    @one_kind_of_error
     def rm(self, dir: str, recurse: bool = False) -> bool:  # noqa: A002, FBT001, FBT002
         """Remove a file, or with `recurse` a folder and all in it. False when there is nothing to remove."""
         if remote := self._remote(dir):
@@ -152,24 +196,10 @@ class FileSystem(Module):
         here = self._local(dir)
         if split_scheme(dir)[1].rstrip("/") in {"", "/Volumes"} or here == Path(here.anchor):
             raise FileSystemError(f"{dir} is a root; it is not removed")
-        try:
-            here.unlink()
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except (IsADirectoryError, PermissionError):  # macOS has the second for a folder
-            if not here.is_dir() and here.exists():
-                raise
-        else:
-            return True
-        try:
-            remove_tree(here) if recurse else here.rmdir()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            if error.errno not in FILLED or recurse:
-                raise
-            raise FileSystemError(f"{dir} is a folder that is not empty", hint="pass recurse=True") from None
-        return True
+        for _ in range(TRIES):
+            with contextlib.suppress(BecameAnother):
+                return removed(here, dir, recurse=recurse)
+        raise FileSystemError(f"{dir} is changed by others all the time; it is not removed")
 
     def mounts(self) -> list[object]:
         """The mounts: none here."""
@@ -211,64 +241,6 @@ class FileSystem(Module):
             there = there / here.name
         make_folder(there.parent)
         return here, there
-
-
-def missing(path: str) -> FileSystemError:
-    """The error of a file that is not there."""
-    return FileSystemError(f"java.io.FileNotFoundException: No such file or directory {path}")
-
-
-@contextlib.contextmanager
-def missing_as_java(path: str) -> Iterator[None]:
-    """Raise `missing` for a file that another task removes at this moment."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise missing(path) from None
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, though others remove some at this moment.
-
-    :raises FileExistsError: there is a file of that name.
-    """
-    for tries in range(TRIES):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, FileNotFoundError):
-            if folder.is_file() or tries == TRIES - 1:
-                raise
-        else:
-            return
-
-
-def opened(file: Path, mode: str) -> IO[bytes]:
-    """A file for writing, in a folder that is made when it is not there."""
-    for _ in range(TRIES):
-        make_folder(file.parent)
-        with contextlib.suppress(FileNotFoundError):  # the folder was removed again
-            return cast("IO[bytes]", file.open(mode))
-    raise missing(str(file.parent))
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder and all in it, though others remove some of it too, or add to it.
-
-    :raises FileNotFoundError: there is no such folder.
-    """
-
-    def told(_call: object, place: str, error: tuple[type[BaseException], BaseException, object]) -> None:
-        if not isinstance(error[1], FileNotFoundError) or place == str(folder):
-            raise error[1]
-
-    for tries in range(TRIES):
-        try:
-            shutil.rmtree(folder, onerror=told)
-        except OSError as error:
-            if error.errno not in FILLED or tries == TRIES - 1:
-                raise
-        else:
-            return
 
 
 def shown_path(path: str) -> str:
