@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factory.lab import Lab, Ran, ask, parents, stub
+from factory.lab import PARALLELISM, Lab, Ran, ask, parents, stub
 from factory.test_cancel_runs import sleepers
 
 from medallion.factory.calls import circles
@@ -151,9 +151,26 @@ def test_a_time_out_cancels_the_child(lab: Lab) -> None:
     assert loops["loop"] == loops["whole"] == ["TIMEDOUT", "TIMEDOUT"]
     assert {entry.name for entry in ran.folder("late").parent.iterdir()} >= {"late", "loop.each", "whole.each"}
     kept = json.loads((ran.folder("in_time") / "1" / "child.json").read_text())["airflow_run_id"]
-    runs = {folder.name for folder in (ran.home / "runs" / "endless").iterdir()}
+    # A start that the time-out interrupts leaves a folder of a run that Airflow never made.
+    left_by_start = {"parent.json"}
+    folders = {
+        folder.name: {entry.name for entry in folder.iterdir() if not entry.match("cancel-*")}
+        for folder in (ran.home / "runs" / "endless").iterdir()
+    }
+    runs = {name for name, entries in folders.items() if entries - left_by_start}
     canceled = {run for run in runs if read_notes(ran.home, "endless", run).get("canceled")}
     assert runs - canceled == {kept}
+    assert sleepers(lab) == []
+
+
+def test_children_that_hold_every_slot_do_not_outlive_their_time(lab: Lab) -> None:
+    lab.write(job("holder", *[stub(f"sleeps{n}", "sleep", "300") for n in range(PARALLELISM)]))
+    tasks = [{**call("late", "holder"), "timeout_seconds": 15}]
+    ran = lab.run(job("hurried", *tasks), whole=True)
+    assert ran.states == {"late": "TIMEDOUT"}
+    (child,) = (ran.home / "runs" / "holder").iterdir()
+    assert read_notes(ran.home, "holder", child.name)["canceled"]
+    assert ran.seconds < 250
     assert sleepers(lab) == []
 
 

@@ -98,7 +98,8 @@ class RunJobOperator(LakeflowOperator):
             self.end_child(context)
             self.time_out(context)
         limit = self.execution_timeout.total_seconds() if self.execution_timeout else None
-        wait = ChildRunTrigger(child, run_id, limit=limit, begun=begun.to_json())
+        home = str(settings.home)
+        wait = ChildRunTrigger(child, run_id, limit=limit, begun=begun.to_json(), home=home, who=self.requester)
         self.defer(trigger=wait, method_name="child_ended")
 
     def begin(self, context: Context, attempt: Attempt, settings: Settings) -> tuple[str, str]:
@@ -152,10 +153,12 @@ class RunJobOperator(LakeflowOperator):
         :raises AttemptTimedOut: the child took too long.
         :raises AttemptRefused: a person cancelled it.
         """
+        from medallion.project.projects import settings_of_dag
+
         child, run_id = event["dag_id"], event["run_id"]
         with recorded(lambda: self.attempt(context)):
             if event["state"] == TIMED_OUT:
-                self.end_child(context)
+                self.end_active([(child, run_id)], settings_of_dag(self.dag_id))
                 self.time_out(context)
             if event["state"] == "failed":
                 self.leave_when_canceled(context, child, run_id)
@@ -171,14 +174,22 @@ class RunJobOperator(LakeflowOperator):
     def end_earlier(self, attempt: Attempt, settings: Settings) -> None:
         """Have the child of an earlier attempt cancelled that still goes: a person cleared the task meanwhile."""
         if attempt.try_number > 1:
-            known = children_below(attempt.folder(settings).parent)
-            self.ask_for_end([run for run in known if child_state(*run) not in ENDED], settings)
+            self.end_active(children_below(attempt.folder(settings).parent), settings)
+
+    def end_active(self, children: Iterable[tuple[str, str]], settings: Settings) -> None:
+        """Have those of the children cancelled that still go."""
+        self.ask_for_end([run for run in children if child_state(*run) not in ENDED], settings)
+
+    @property
+    def requester(self) -> str:
+        """Who asks for a child's end, in the words of the child's record."""
+        return f"task {self.task.task_key}"
 
     def ask_for_end(self, children: Iterable[tuple[str, str]], settings: Settings) -> None:
         """Leave requests for those who may cancel."""
         for child, run_id in children:
             show(f"Cancelling run {run_id} of job {child}")
-            leave_request(settings.home, child, run_id, CancelRequest(f"task {self.task.task_key}"))
+            leave_request(settings.home, child, run_id, CancelRequest(self.requester))
 
     def time_out(self, context: Context) -> NoReturn:
         """Leave a record and end the attempt as timed out."""
