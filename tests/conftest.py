@@ -31,6 +31,7 @@ os.environ.update(
     AIRFLOW_HOME=f"{_HOME}/airflow",
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AIRFLOW__API_AUTH__JWT_SECRET="a key of the tests alone, as long as the algorithm wants it to be: 64 bytes",
     AIRFLOW__CORE__DAGS_FOLDER=f"{_HOME}/dags",
     AIRFLOW__CORE__PLUGINS_FOLDER=str(PROJECT / "plugins"),
     AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
