@@ -21,7 +21,10 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from medallion.components.task_process import defer_in_child, supervise_in_child
+from medallion.core.descendants import children, descendants, end_below, signal_all
 from medallion.errors import RunError
 from medallion.runs.cancel import ENDED_TASK, Canceller
 from medallion.runs.job_versions import pin
@@ -267,20 +270,30 @@ class RunLoop:
 
 
 def stop_processes(processes: Iterable[BaseProcess], patience: float = 10.0) -> None:
-    """SIGTERM to supervisors, which end their tasks; after a while SIGKILL to all below them."""
-    import psutil
+    """SIGTERM to supervisors, which end their tasks; after a while SIGKILL to them and to all below them.
 
-    asked = [process for process in processes if process.is_alive()]
-    families = [psutil.Process(process.pid).children(recursive=True) for process in asked if process.pid]
-    for process in asked:
-        if process.pid:
-            os.kill(process.pid, signal.SIGTERM)
+    :param patience: seconds for all of them together.
+    """
+    asked = [process for process in processes if process.is_alive() and process.pid]
+    below = [child for process in asked for child in known(descendants(children(process.pid or 0)))]
+    signal_all([process.pid or 0 for process in asked], signal.SIGTERM)
     end = time.monotonic() + patience
     for process in asked:
         process.join(max(end - time.monotonic(), 0.01))
-        if process.is_alive():
+        if process.is_alive() and process.pid:
+            os.kill(process.pid, signal.SIGSTOP)  # it starts nothing more while what it has started is ended
+            end_below(process.pid)
             process.kill()
             process.join()
-    for child in (child for family in families for child in family):
-        if child.is_running():
+    for child in below:
+        with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
+
+
+def known(pids: Iterable[int]) -> list[psutil.Process]:
+    """Processes that will not be taken for others that get their numbers later."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found

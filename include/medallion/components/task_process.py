@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from medallion.core.descendants import end_below
+
 if TYPE_CHECKING:
     from airflow.executors.workloads import ExecuteTask
 
@@ -70,7 +72,8 @@ def supervise_in_child(workload: ExecuteTask) -> None:
     from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor, supervise_task
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Airflow's supervisor passes SIGTERM on once its task is up; one that comes before must not leave the task behind.
+    signal.signal(signal.SIGTERM, end_with_all_below)
     fresh_connections()
     make_client: Callable[[], Any] = InProcessTestSupervisor._api_client
     status = supervise_task(
@@ -82,6 +85,12 @@ def supervise_in_child(workload: ExecuteTask) -> None:
         client=make_client(),
     )
     leave(status)
+
+
+def end_with_all_below(number: int, _frame: object) -> NoReturn:
+    """End this process and all that it has started, as a handler of a signal."""
+    end_below(os.getpid())
+    os._exit(128 + number)
 
 
 def defer_in_child(instance_id: Any) -> None:
