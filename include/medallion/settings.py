@@ -172,6 +172,12 @@ class Settings(BaseModel):
     driver_idle_seconds: int = Field(900, ge=1, description="a driver without a lease ends after this")
     driver_start_seconds: int = Field(120, ge=5, description="how long a driver may take to start")
     spare_idle_seconds: int = Field(900, ge=1, description="the spare Python process ends after this without a task")
+    task_memory: str | None = Field(
+        None,
+        pattern=MEMORY,
+        description="a task whose processes have more memory together is ended, such as 4g; none = 75 % of the machine's",
+    )
+    task_processes: int = Field(1000, ge=1, description="a task that has more processes at once is ended")
     parallelism: int = Field(8, ge=1, le=64, description="tasks that Airflow runs at once on this machine")
     host: str = Field("127.0.0.1", description="address that `medallion up` listens on")
     port: int = Field(8080, ge=1, le=65535, description="port of the Airflow UI")

@@ -68,7 +68,7 @@ def test_a_notebooks_processes_end_with_it(
     run_cells: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, spare: bool
 ) -> None:
     monkeypatch.setattr("medallion.runtime.launch.GRACE_SECONDS", 0.5)
-    timeout = (2 if spare else 8) if end.startswith("time-out") else None
+    timeout = (6 if spare else 25) if end.startswith("time-out") else None
     ran = run_cells(LEAVE, ENDS[end], spare=spare, timeout=timeout)
     assert "left" in ran.lines, ran.text
     assert ran.result.success is (end == "success")

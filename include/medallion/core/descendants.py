@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -27,7 +27,8 @@ LASTING = frozenset({SPARE.encode(), HOST.encode()})
 FIRST_TO_GO = 500
 """What the system adds to a task's badness, of 1,000, when it looks for what to kill: not a scheduler, not a driver."""
 POLL_SECONDS = 0.02
-GONE_SECONDS = 2.0
+GONE_SECONDS = 10.0
+"""How long processes that start others faster than they can be stopped are run after; others are stopped at once."""
 ENDED = frozenset({b"Z", b"X", b"x"})
 
 
@@ -99,7 +100,17 @@ def children(pid: int) -> list[int]:
 
 def descendants(roots: Iterable[int]) -> list[int]:
     """Living processes and all below them, but those that are kept apart and what is below those."""
+    return below(roots, children_by_parent() if ON_LINUX else None)
+
+
+def family(pid: int) -> list[int]:
+    """A process, though it is kept apart, and its descendants."""
     table = children_by_parent() if ON_LINUX else None
+    return [pid, *below(children(pid) if table is None else table.get(pid, []), table)]
+
+
+def below(roots: Iterable[int], table: Mapping[int, list[int]] | None) -> list[int]:
+    """`descendants` by a table of children by parent; None where the system has none."""
     found: list[int] = []
     waiting = list(roots)
     while waiting:

@@ -24,6 +24,7 @@ from medallion.core.environment import for_user_code
 from medallion.errors import MedallionError
 from medallion.runtime.channel import answer_question
 from medallion.runtime.children import Child, ForkedChild, FreshChild, Order, start_detached
+from medallion.runtime.death import Death, failure_of
 from medallion.runtime.failures import is_hidden
 from medallion.runtime.lines import Lines, take
 from medallion.runtime.masks import REDACTED, Masks
@@ -32,12 +33,12 @@ from medallion.runtime.protocol import (
     NOTEBOOK_FILE,
     RESULT_FILE,
     Answers,
-    Failure,
     TaskContext,
     TaskResult,
     write_whole,
 )
 from medallion.runtime.spare_start import connect
+from medallion.runtime.task_limits import LimitWatch
 from medallion.settings import Settings
 
 GRACE_SECONDS = 5.0
@@ -97,6 +98,8 @@ class TaskProcess:
         self._finished = False
         self._status: int | None = None
         self._told: str | None = None
+        self._watch: LimitWatch | None = None
+        self._limit = ""
 
     def run(self, *, timeout: float | None = None, spare: bool = True) -> TaskResult:
         """Start the process, stay with it until it has a result or is dead, and give the result."""
@@ -153,6 +156,7 @@ class TaskProcess:
         assert self._connection is not None  # noqa: S101  `run` made it
         assert self._child is not None  # noqa: S101
         started = started_at(self._child.pid) or "ended"
+        self._watch = LimitWatch(self._child.pid, self._settings)
         os.set_blocking(output, False)
         self._connection.setblocking(False)  # noqa: FBT003  socket's own signature
         with selectors.DefaultSelector() as selector:
@@ -166,7 +170,17 @@ class TaskProcess:
                         selector.unregister(key.fileobj)
                 if self._connection not in selector.get_map() or (dead and not ready):
                     return
+                self._check_limits()
                 deadline = self._check_clock(deadline)
+
+    def _check_limits(self) -> None:
+        """End a task whose processes have too much memory, or are too many: its group at once, then the others."""
+        if self._watch is None or self._stopped is not None or self._child is None:
+            return
+        broken = self._watch.broken(time.monotonic())
+        if broken is not None:
+            self._stopped, self._limit = "Limit", broken
+            self._signal(signal.SIGKILL)
 
     def _check_clock(self, deadline: float) -> float:
         """Time out, and after the grace kill. The next moment to look at the clock."""
@@ -243,7 +257,10 @@ class TaskProcess:
         self._cancel_spark()
         if self._stopped is None and self._status == 0 and self._context.kind in {"python", "wheel"}:
             return self._kept(TaskResult(success=True))
-        failure = self._death()
+        death = Death(
+            self._stopped, self._status, self._limit, self._watch is not None and self._watch.memory_ran_out()
+        )
+        failure = failure_of(death, self._context.kind, self._cell or {})
         self._on_output(f"{failure.kind}: {failure.message}")
         if (Path(self._context.output) / NOTEBOOK_FILE).is_file():
             start_detached([sys.executable, "-P", "-m", "medallion.runtime.page", self._context.output])
@@ -254,26 +271,6 @@ class TaskProcess:
         with contextlib.suppress(OSError):  # a full disk takes no record, and hides no failure
             write_whole(Path(self._context.output) / RESULT_FILE, self._masks.in_json(result.to_json()))
         return result
-
-    def _death(self) -> Failure:
-        """Why there is no result."""
-        cell = self._cell or {}
-        where = f"in cell {cell['index']}" if cell else "before the first cell"
-        if cell.get("title"):
-            where += f' "{cell["title"]}"'
-        where = where if self._context.kind == "notebook" else "while it ran"
-        if self._stopped == "Timeout":
-            kind, message = "Timeout", f"the task took longer than its time-out and was ended {where}"
-        elif self._stopped is not None:
-            kind, message = "Killed", f"the task was cancelled {where}"
-        elif self._status is not None and self._status < 0:
-            kind, message = "Killed", f"the process was killed by {signal_name(-self._status)} {where}"
-            if -self._status == signal.SIGKILL:
-                message += "; the machine may have run out of memory"
-        else:
-            status = "an unknown status" if self._status is None else f"status {self._status}"
-            kind, message = "Exit", f"the process ended itself with {status} {where}"
-        return Failure(kind, message, cell=cell.get("index"), line=cell.get("line"))
 
     def _alive(self) -> bool:
         return self._child is not None and self._child.status(0.0) is None and group_exists(self._child.pid)
@@ -333,11 +330,3 @@ def group_exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def signal_name(number: int) -> str:
-    """`SIGSEGV` for 11."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
