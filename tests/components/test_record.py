@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from medallion.components.record import OWNER, Record
+from medallion.components.record import Record
 from medallion.components.sweep import end, end_everything, end_groups
 from medallion.compute.processes import Identity, host_id
+from medallion.core.environment import OWNER
 from medallion.settings import Settings
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]

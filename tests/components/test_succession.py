@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from medallion.components import succession
-from medallion.components.record import OWNER
+from medallion.core.environment import OWNER
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

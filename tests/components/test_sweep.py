@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from medallion.components.sweep import OWNER, marked
+from medallion.components.sweep import marked
+from medallion.core.environment import OWNER
 
 
 @pytest.mark.parametrize(("started_by", "asked_by"), [("real", "link"), ("link", "real"), ("real", "real")])

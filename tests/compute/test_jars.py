@@ -7,11 +7,22 @@ import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from medallion.compute import jars
-from medallion.compute.jars import PINNED, Jar, default_repository, fetch_jars, jars_folder, missing_jars, verify_jars
+from medallion.compute.jars import (
+    MAVEN_CENTRAL,
+    PINNED,
+    Jar,
+    fetch_jars,
+    jars_folder,
+    missing_jars,
+    root,
+    spark_jars_folder,
+    verify_jars,
+)
 from medallion.errors import TargetError
 from medallion.settings import Settings
 
@@ -110,9 +121,13 @@ def test_a_bar_is_shown_when_asked_for(settings: Settings, capfd: pytest.Capture
     assert SMALL.file in capfd.readouterr().err
 
 
-def test_the_default_repository_is_sparks_own() -> None:
-    assert default_repository().startswith("https://")
-    assert default_repository().endswith("/maven2/")
+def test_the_repository_is_spark_s_own_unless_a_setting_names_another(tmp_path: Path) -> None:
+    archives = sorted(spark_jars_folder().glob("ivy-*.jar"))
+    resolvers = [ZipFile(archive).read("org/apache/ivy/plugins/resolver/IBiblioResolver.class") for archive in archives]
+    assert any(MAVEN_CENTRAL.encode() in resolver for resolver in resolvers)
+    assert root(Settings.load(tmp_path, environ={})) == MAVEN_CENTRAL
+    mirror = {"MEDALLION_MAVEN_REPOSITORY": "https://mirror.example/maven"}
+    assert root(Settings.load(tmp_path, environ=mirror)) == "https://mirror.example/maven/"
 
 
 def test_every_pinned_jar_has_a_hash() -> None:

@@ -18,6 +18,8 @@ from typing import Any
 import psutil
 import pytest
 
+from medallion.components.sweep import end_processes, marked
+from medallion.core.environment import OWNER
 from medallion.runtime import spare_start
 from medallion.runtime.launch import launch
 from medallion.runtime.protocol import Places, TaskContext
@@ -73,6 +75,19 @@ def test_starters_at_the_same_time_get_one_private_spare(home: Path) -> None:
     spares(home)[0].terminate()
     assert until(lambda: not spares(home))
     assert not address.exists()
+
+
+def test_a_spare_that_a_plain_airflow_started_is_found_by_down(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(OWNER, raising=False)
+    settings = Settings.load(home, environ={})
+    connection = spare_start.connect(settings)
+    assert connection is not None
+    connection.close()
+    (spare,) = spares(home)
+    found = marked(settings.home)
+    assert spare.pid in {process.pid for process in found}
+    end_processes(found)
+    assert until(lambda: not spares(home))
 
 
 def test_a_spare_ends_with_its_project_and_when_idle(home: Path) -> None:

@@ -21,9 +21,10 @@ from medallion.components.database import ensure_database, goes_on, local_runs
 from medallion.components.health import API_SERVER, healthy_components
 from medallion.components.places import Places, places_of
 from medallion.components.pulse import SILENT_SECONDS, Pulse
-from medallion.components.record import OWNER, Record
+from medallion.components.record import Record
 from medallion.components.sweep import end_groups, sweep
 from medallion.compute.processes import Identity
+from medallion.core.environment import OWNER
 from medallion.errors import MedallionError, TargetError
 from medallion.runs.system_tables.store import make_system_tables
 

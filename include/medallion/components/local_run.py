@@ -19,8 +19,8 @@ from medallion.components.database import aside, connection, ensure_database, lo
 from medallion.components.jobs import find
 from medallion.components.launcher import tail
 from medallion.components.places import places_of
-from medallion.components.record import OWNER
 from medallion.components.run_process import BUNDLE, Request
+from medallion.core.environment import OWNER
 from medallion.errors import MedallionError, RunError, TargetError
 from medallion.project.registry import EXTRA_JOBS, JobRegistry, source_path
 from medallion.runs.snapshot import Snapshot

@@ -9,10 +9,6 @@ from pathlib import Path
 
 from medallion.compute.processes import Identity, draft_of
 
-OWNER = "MEDALLION_OWNED_BY"
-"""Variable in the environment of every process that works for a home folder, with that folder as its value. Users never
-set it; `down` finds by it what is still running."""
-
 
 @dataclass(frozen=True, slots=True)
 class Record:

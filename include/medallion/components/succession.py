@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from airflow.listeners import hookimpl
 
-from medallion.components.record import OWNER
+from medallion.core.environment import OWNER
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

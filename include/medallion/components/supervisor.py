@@ -16,8 +16,9 @@ from medallion.components.configuration import Endpoint, environment
 from medallion.components.health import healthy_components
 from medallion.components.launcher import COMPONENTS, HEALTHY_SECONDS, Launcher, hold_lock, tail
 from medallion.components.places import prepare
-from medallion.components.record import OWNER, Record
+from medallion.components.record import Record
 from medallion.components.sweep import end_left_over
+from medallion.core.environment import OWNER
 from medallion.errors import TargetError
 
 if TYPE_CHECKING:

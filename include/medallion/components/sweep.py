@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from medallion.components.database import local_runs
 from medallion.components.deployment import held_elsewhere
 from medallion.components.places import places_of
-from medallion.components.record import OWNER, Record
+from medallion.components.record import Record
 from medallion.compute.processes import Identity, is_running, of_this_host
+from medallion.core.environment import OWNER
 
 if TYPE_CHECKING:
     import psutil

@@ -1,19 +1,15 @@
 """The JARs of Delta that the driver needs beside pyspark's own: pinned, fetched once, kept in the cache. Runs at set-up
 and before a driver starts.
 
-The address of Maven Central is not written here: it is Spark's own default, taken from the resolver that pyspark ships
-(the text constant ending in /maven2/ of Ivy's class IBiblioResolver). The setting maven_repository names a mirror.
+They come from Maven Central; the setting maven_repository names a mirror.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +21,8 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 LOCK_SECONDS = 600
-IVY_RESOLVER = "org/apache/ivy/plugins/resolver/IBiblioResolver.class"
+MAVEN_CENTRAL = "https://repo1.maven.org/maven2/"
+"""The repository that Spark's own resolver asks first, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +142,8 @@ def reason(error: Exception) -> str:
 
 
 def root(settings: Settings) -> str:
-    """The repository's root with a slash at its end: the setting maven_repository, else Spark's own default."""
-    return (settings.maven_repository or default_repository()).rstrip("/") + "/"
-
-
-@lru_cache(maxsize=1)
-def default_repository() -> str:
-    """Maven Central's address as Spark's resolver has it."""
-    for archive in sorted(spark_jars_folder().glob("ivy-*.jar")):
-        with zipfile.ZipFile(archive) as jar:
-            if found := re.search(rb"https://[\w./-]+/maven2/", jar.read(IVY_RESOLVER)):
-                return found[0].decode("ascii")
-    raise TargetError("pyspark's resolver names no repository", hint="set maven_repository")
+    """The repository's root with a slash at its end: the setting maven_repository, else Maven Central."""
+    return (settings.maven_repository or MAVEN_CENTRAL).rstrip("/") + "/"
 
 
 def spark_home() -> Path:

@@ -22,6 +22,9 @@ PRIVATE = (
     "MEDALLION_TARGETS",  # Spark settings of all targets: keys of storage, secrets of clusters
 )
 """Beginnings of names of variables that stay with Airflow's own processes."""
+OWNER = "MEDALLION_OWNED_BY"
+"""Variable in the environment of every process that works for a home folder, with that folder as its value. Users never
+set it; `down` finds by it what is still running."""
 
 
 def for_user_code(environ: Mapping[str, str] | None = None, extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from medallion.compute.folder import mtime
 from medallion.compute.processes import host_id
-from medallion.core.environment import for_user_code
+from medallion.core.environment import OWNER, for_user_code
 from medallion.errors import TargetError
 from medallion.settings import Settings
 
@@ -24,7 +24,7 @@ LONGEST_ADDRESS = 90  # a socket's path may have 104 bytes on macOS, 108 on Linu
 START_SECONDS = 20.0
 FORGOTTEN_SECONDS = 24 * 3600.0
 SOURCES = Path(__file__).resolve().parents[1]
-ROOMS = ("compute", "runtime", "spec")  # what the spare imports of Medallion
+ROOMS = ("compute", "core", "runtime", "spec")  # what the spare imports of Medallion
 
 
 def connect(settings: Settings) -> socket.socket | None:
@@ -143,7 +143,7 @@ def spawn(settings: Settings, address: Path) -> None:
     with (address.parent / "spare.log").open("ab") as log:
         subprocess.run(
             [*command, str(settings.spare_idle_seconds)],
-            env=for_user_code(),
+            env=for_user_code(extra={OWNER: str(settings.home)}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -52,7 +52,9 @@ class PipelineOperator(ProcessOperator):
 
 def mark_ended(record: Path) -> None:
     """Put an end to the record of an update whose process was killed."""
+    from medallion.runtime.protocol import write_whole
+
     with contextlib.suppress(OSError, ValueError):
         told = json.loads(record.read_text(encoding="utf-8"))
         if told["state"] == "RUNNING":
-            record.write_text(json.dumps({**told, "state": "CANCELED", "end": time.time()}), encoding="utf-8")
+            write_whole(record, json.dumps({**told, "state": "CANCELED", "end": time.time()}))

@@ -188,7 +188,7 @@ def why(task: TaskReport) -> str:
 def start_sender(settings: Settings) -> subprocess.Popen[bytes]:
     """Start a process that empties the outbox; it ends by itself, and with `medallion down`."""
     from medallion.components.configuration import environment
-    from medallion.components.record import OWNER
+    from medallion.core.environment import OWNER
 
     place = log_file(settings.home)
     place.parent.mkdir(parents=True, exist_ok=True)
